@@ -1,0 +1,66 @@
+//! What is wrong with a command line, in the same form as every other message.
+
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::exit;
+use crate::message::{Message, escaped, print};
+
+/// Answers a command line that is no command: with the help that was asked for, or with what is wrong.
+pub(super) fn answer(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        print(&error.render().ansi().to_string());
+        return ExitCode::SUCCESS;
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        crate::message::error_line(error.render().to_string().trim_end());
+        return ExitCode::from(exit::USAGE);
+    }
+    let message = worded(error);
+    message.print();
+    ExitCode::from(message.status())
+}
+
+fn worded(error: &clap::Error) -> Message {
+    let context = |kind| error.get(kind).map(words).map(|words| escaped(&words));
+    let argument = context(ContextKind::InvalidArg);
+    let flag = argument.as_deref().map_or("", |argument| argument.split(' ').next().unwrap_or_default());
+    let value = context(ContextKind::InvalidValue).unwrap_or_default();
+    let text = match error.kind() {
+        ErrorKind::UnknownArgument => format!("there is no flag `{flag}`"),
+        ErrorKind::InvalidSubcommand => {
+            format!("there is no command `{}`", context(ContextKind::InvalidSubcommand).unwrap_or_default())
+        }
+        ErrorKind::InvalidValue if value.is_empty() => format!("`{flag}` needs a value"),
+        ErrorKind::InvalidValue => format!("`{flag}` does not take `{value}`"),
+        ErrorKind::ValueValidation => {
+            let why = std::error::Error::source(error).map(|why| format!(": {}", escaped(&why.to_string())));
+            format!("`{flag}` does not take `{value}`{}", why.unwrap_or_default())
+        }
+        ErrorKind::MissingRequiredArgument => {
+            format!("`{}` is missing", argument.unwrap_or_default().replace(['<', '>', '…'], "").replace("...", ""))
+        }
+        ErrorKind::ArgumentConflict => format!("`{flag}` is given more than once, or with what it excludes"),
+        _ => {
+            let rendered = error.render().to_string();
+            rendered.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        }
+    };
+    let message = Message::new(exit::USAGE, text);
+    let nearest = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
+        .into_iter()
+        .find_map(context);
+    match nearest {
+        Some(nearest) => message.hint(format!("did you mean `{nearest}`?")),
+        None => message.hint("`--help` shows what there is"),
+    }
+}
+
+fn words(value: &ContextValue) -> String {
+    match value {
+        ContextValue::String(word) => word.clone(),
+        ContextValue::Strings(words) => words.join(", "),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,5 @@
+//! What was typed, made into what the library takes.
+
+pub(crate) mod cache;
+pub(crate) mod grants;
+pub(crate) mod run;

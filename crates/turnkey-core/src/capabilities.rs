@@ -1,0 +1,98 @@
+//! What one guest holds while it runs: everything that the previews share, once.
+
+use crate::audit::Audit;
+use crate::clocks::Clocks;
+use crate::environment::Environment;
+use crate::filesystem::{Inodes, Preopen, preopen};
+use crate::grants::{GrantError, GrantNames, Grants};
+use crate::host::clock::Deadline;
+use crate::limits::{Budget, Limits};
+use crate::random::Random;
+use crate::sockets::TcpListener;
+use crate::stream::{Sink, Source};
+
+/// The capabilities of one guest.
+#[derive(Debug)]
+pub struct Capabilities {
+    /// Arguments and variables.
+    pub environment: Environment,
+    /// Clocks.
+    pub clocks: Clocks,
+    /// Random numbers.
+    pub random: Random,
+    /// Numbers for devices and inodes.
+    pub inodes: Inodes,
+    /// Refusals.
+    pub audit: Audit,
+    /// How the grants are written.
+    pub grant_names: GrantNames,
+    /// The bounds.
+    pub limits: Limits,
+    /// What is used of the memory.
+    pub budget: Budget,
+    /// When the guest's time is up.
+    pub end: Option<Deadline>,
+    /// Listings are sorted.
+    pub sorted_listings: bool,
+    /// What the guest finds open. An ABI takes it into its own table at the start.
+    pub found_open: FoundOpen,
+}
+
+/// What a guest finds open when it starts.
+#[derive(Debug)]
+pub struct FoundOpen {
+    /// Standard input; `None` if it is closed.
+    pub stdin: Option<Source>,
+    /// Standard output.
+    pub stdout: Option<Sink>,
+    /// Standard error.
+    pub stderr: Option<Sink>,
+    /// Directories.
+    pub preopens: Vec<Preopen>,
+    /// Listening sockets.
+    pub listeners: Vec<TcpListener>,
+}
+
+impl Default for FoundOpen {
+    fn default() -> Self {
+        FoundOpen {
+            stdin: Some(Source::Null),
+            stdout: Some(Sink::Null),
+            stderr: Some(Sink::Null),
+            preopens: Vec::new(),
+            listeners: Vec::new(),
+        }
+    }
+}
+
+impl Capabilities {
+    /// Opens what is granted. The guest's time begins now.
+    ///
+    /// # Errors
+    /// The first grant that cannot be given.
+    pub fn new(grants: Grants, limits: Limits) -> Result<Self, GrantError> {
+        let stream = |name, code| GrantError::Stream { name, code };
+        let found_open = FoundOpen {
+            stdin: Source::open(grants.stdin, 0).map_err(|code| stream("stdin", code))?,
+            stdout: Sink::open(grants.stdout, 1).map_err(|code| stream("stdout", code))?,
+            stderr: Sink::open(grants.stderr, 2).map_err(|code| stream("stderr", code))?,
+            preopens: preopen::open_all(&grants.directories, grants.record_paths)?,
+            listeners: grants.tcp_listeners,
+        };
+        Ok(Capabilities {
+            environment: Environment { arguments: grants.arguments, variables: grants.variables },
+            clocks: Clocks::new(&grants.clock),
+            random: Random::new(grants.random),
+            inodes: Inodes::new(grants.deterministic_files),
+            audit: Audit::new(limits.refusals),
+            grant_names: GrantNames::new(&grants.directories),
+            budget: Budget::new(&limits),
+            end: limits.timeout.map(|timeout| {
+                Deadline::after_ns(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
+            }),
+            sorted_listings: grants.deterministic_files,
+            limits,
+            found_open,
+        })
+    }
+}

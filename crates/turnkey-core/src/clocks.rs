@@ -1,0 +1,170 @@
+//! The clocks that a guest sees: the host's, coarsened to the step that it was granted, or one that stands still.
+
+use crate::filesystem::metadata::Timestamp;
+use crate::host::clock::{self, Deadline, HostClock};
+use crate::host::poll;
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// What clocks a guest is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockGrant {
+    /// The finest step that any clock, timestamp or timer shows, in nanoseconds; at least 1.
+    pub resolution_ns: u64,
+    /// The clock stands still at this time since 1970, in nanoseconds, and sleeping moves it on at once.
+    pub frozen_at_ns: Option<u64>,
+}
+
+impl Default for ClockGrant {
+    fn default() -> Self {
+        ClockGrant { resolution_ns: 1, frozen_at_ns: None }
+    }
+}
+
+/// A guest's clocks.
+#[derive(Debug)]
+pub struct Clocks {
+    resolution_ns: u64,
+    frozen: Option<Frozen>,
+    /// Where the guest's monotonic clock begins: the uptime of the host is not the guest's to know.
+    monotonic_start_ns: u64,
+    cpu_start_ns: u64,
+}
+
+#[derive(Debug)]
+struct Frozen {
+    start_ns: u64,
+    slept_ns: u64,
+}
+
+impl Clocks {
+    /// Clocks that begin now.
+    #[must_use]
+    pub fn new(grant: &ClockGrant) -> Self {
+        Clocks {
+            resolution_ns: grant.resolution_ns.max(1),
+            frozen: grant.frozen_at_ns.map(|start_ns| Frozen { start_ns, slept_ns: 0 }),
+            monotonic_start_ns: clock::now(HostClock::Monotonic),
+            cpu_start_ns: clock::now(HostClock::ThreadCpu),
+        }
+    }
+
+    /// The clock's reading in nanoseconds: since 1970 for [`HostClock::Realtime`], since the guest began for the others.
+    #[inline]
+    #[must_use]
+    pub fn now_ns(&self, clock: HostClock) -> u64 {
+        let fine = match (&self.frozen, clock) {
+            (None, HostClock::Realtime) => clock::now(clock),
+            (None, HostClock::Monotonic) => clock::now(clock) - self.monotonic_start_ns,
+            // A guest runs on one thread, so that its process is its thread.
+            (None, HostClock::ProcessCpu | HostClock::ThreadCpu) => {
+                clock::now(HostClock::ThreadCpu).saturating_sub(self.cpu_start_ns)
+            }
+            (Some(frozen), HostClock::Realtime) => frozen.start_ns.saturating_add(frozen.slept_ns),
+            (Some(frozen), HostClock::Monotonic) => frozen.slept_ns,
+            (Some(_), HostClock::ProcessCpu | HostClock::ThreadCpu) => 0,
+        };
+        self.coarse(fine)
+    }
+
+    /// The clock's step in nanoseconds.
+    #[must_use]
+    pub fn resolution_ns(&self, clock: HostClock) -> u64 {
+        clock::resolution(clock).max(self.resolution_ns)
+    }
+
+    /// Whether sleeping is done by moving the clock instead of waiting.
+    #[must_use]
+    pub const fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Moves a frozen clock on by a sleep.
+    pub fn sleep_frozen(&mut self, nanoseconds: u64) {
+        if let Some(frozen) = &mut self.frozen {
+            frozen.slept_ns = frozen.slept_ns.saturating_add(nanoseconds);
+        }
+    }
+
+    /// When a timer of so many nanoseconds ends: never earlier than asked, and on a step of the clock.
+    #[must_use]
+    pub fn timer(&self, nanoseconds: u64) -> Deadline {
+        if self.resolution_ns == 1 {
+            return Deadline::after_ns(nanoseconds);
+        }
+        let end = clock::now(HostClock::Monotonic).saturating_sub(self.monotonic_start_ns).saturating_add(nanoseconds);
+        let on_step = end.checked_next_multiple_of(self.resolution_ns).unwrap_or(u64::MAX);
+        let now = clock::now(HostClock::Monotonic).saturating_sub(self.monotonic_start_ns);
+        Deadline::after_ns(on_step.saturating_sub(now))
+    }
+
+    /// A timestamp of a file as the guest may see it: no finer than its clocks, and, where they stand still, none later
+    /// than where they stand, or it would tell what the clock hides.
+    #[must_use]
+    pub fn timestamp(&self, timestamp: Timestamp) -> Timestamp {
+        if self.resolution_ns == 1 && self.frozen.is_none() {
+            return timestamp;
+        }
+        let mut fine = timestamp.as_ns();
+        if let Some(frozen) = &self.frozen {
+            fine = fine.min(frozen.start_ns);
+        }
+        let coarse = self.coarse(fine);
+        Timestamp { seconds: (coarse / SECOND_NS) as i64, nanoseconds: (coarse % SECOND_NS) as u32 }
+    }
+
+    #[inline]
+    const fn coarse(&self, nanoseconds: u64) -> u64 {
+        if self.resolution_ns == 1 { nanoseconds } else { nanoseconds - nanoseconds % self.resolution_ns }
+    }
+}
+
+/// Waits until a deadline, but no longer than the guest may run. `false`: the guest's own end came first.
+pub fn wait_until(deadline: Deadline, end: Option<Deadline>) -> bool {
+    match end {
+        Some(end) if end < deadline => {
+            poll::sleep_until(end);
+            false
+        }
+        _ => {
+            poll::sleep_until(deadline);
+            true
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frozen_clock_moves_only_by_sleeping() {
+        let mut clocks = Clocks::new(&ClockGrant { resolution_ns: 1, frozen_at_ns: Some(5 * SECOND_NS) });
+        assert_eq!(clocks.now_ns(HostClock::Realtime), 5 * SECOND_NS);
+        assert_eq!(clocks.now_ns(HostClock::Monotonic), 0);
+        clocks.sleep_frozen(7);
+        assert_eq!(clocks.now_ns(HostClock::Realtime), 5 * SECOND_NS + 7);
+        assert_eq!(clocks.now_ns(HostClock::Monotonic), 7);
+        let file = Timestamp { seconds: 100, nanoseconds: 3 };
+        assert_eq!(clocks.timestamp(file), Timestamp { seconds: 5, nanoseconds: 0 });
+    }
+
+    #[test]
+    fn a_coarse_clock_shows_no_finer_step() {
+        let clocks = Clocks::new(&ClockGrant { resolution_ns: 1_000_000, frozen_at_ns: None });
+        for clock in [HostClock::Realtime, HostClock::Monotonic, HostClock::ProcessCpu, HostClock::ThreadCpu] {
+            assert_eq!(clocks.now_ns(clock) % 1_000_000, 0, "{clock:?}");
+            assert!(clocks.resolution_ns(clock) >= 1_000_000);
+        }
+        let shown = clocks.timestamp(Timestamp { seconds: 1, nanoseconds: 1_999_999 });
+        assert_eq!(shown, Timestamp { seconds: 1, nanoseconds: 1_000_000 });
+    }
+
+    #[test]
+    fn no_number_of_a_guest_overflows_a_timer() {
+        for resolution_ns in [1, 7, u64::MAX] {
+            let clocks = Clocks::new(&ClockGrant { resolution_ns, frozen_at_ns: None });
+            assert!(clocks.timer(u64::MAX).left_ns() > u64::MAX / 4);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Listing a directory: an open stream of the kernel's own records, read once, in the order and with the cookies of the
+//! file system, so that a listing goes on where it was however the directory changes.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::directory::{Directory, HostDirectory};
+use super::metadata::{FileKind, HostMetadata, Inodes};
+use crate::ErrorCode;
+use crate::host::{dirents, files};
+use crate::limits::Budget;
+
+/// Bytes of records that one listing holds: one system call for some 1000 names.
+const BUFFER_BYTES: usize = 32 << 10;
+
+/// Bytes that one name of a sorted listing is charged with besides its own: its place in the list, and the allocation.
+const SORTED_ENTRY_BYTES: u64 = 64;
+
+/// One entry of a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Its name, as bytes: whatever the host's file system allows.
+    pub name: &'a [u8],
+    /// The guest's own number for it.
+    pub inode: u64,
+    /// What it is.
+    pub kind: FileKind,
+    /// Where the next entry is found.
+    pub next_cookie: u64,
+}
+
+/// The state of one listing.
+#[derive(Debug)]
+pub enum Entries {
+    /// As the file system has them.
+    Streamed(Streamed),
+    /// Read at the start, sorted by name: the same on every host.
+    Sorted(Sorted),
+}
+
+/// A listing in the file system's order.
+#[derive(Debug)]
+pub struct Streamed {
+    records: Box<[u8]>,
+    /// Bytes of `records` that are filled.
+    filled: usize,
+    /// Where in `records` the next entry begins.
+    at: usize,
+    /// The cookie that stands for `at`.
+    at_cookie: u64,
+    /// The cookie that stands for the beginning of `records`.
+    first_cookie: u64,
+    /// The device, which with a record's inode makes the number shown.
+    device: u64,
+    /// The directory's own inode, which `..` shows in a directory that was granted: its parent is not the guest's.
+    own_inode: u64,
+}
+
+/// A listing in the order of names.
+#[derive(Debug, Default)]
+pub struct Sorted {
+    entries: Vec<SortedEntry>,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct SortedEntry {
+    name: Vec<u8>,
+    inode: u64,
+    kind: FileKind,
+}
+
+impl Entries {
+    /// A listing of the directory, its memory charged to the budget.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InsufficientMemory`]: the budget is used up.
+    pub fn new(directory: &Directory, sorted: bool, budget: &mut Budget) -> Result<Self, ErrorCode> {
+        if sorted {
+            return Ok(Entries::Sorted(Sorted::default()));
+        }
+        let metadata = directory.stat()?;
+        budget.take_host(BUFFER_BYTES as u64)?;
+        Ok(Entries::Streamed(Streamed::new(&metadata)))
+    }
+
+    /// Gives its memory back to the budget.
+    pub fn release(self, budget: &mut Budget) {
+        match self {
+            Entries::Streamed(_) => budget.give_host(BUFFER_BYTES as u64),
+            Entries::Sorted(sorted) => budget.give_host(sorted.bytes),
+        }
+    }
+
+    /// Gives the entries from a cookie on (0: from the beginning, anew) to `each`, until it says `false`: that entry is then
+    /// the first of the next call.
+    ///
+    /// `granted`: the directory was handed over as it is, so that its parent is not the guest's to know.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`] for a cookie that never was one; else what the operating system says.
+    pub fn read(
+        &mut self,
+        directory: &Directory,
+        granted: bool,
+        cookie: u64,
+        inodes: &mut Inodes,
+        budget: &mut Budget,
+        mut each: impl FnMut(Entry<'_>) -> bool,
+    ) -> Result<(), ErrorCode> {
+        let Directory::Host(directory) = directory else {
+            return Ok(());
+        };
+        match self {
+            Entries::Streamed(streamed) => {
+                let device = streamed.device;
+                streamed.read(directory.fd().as_fd(), granted, cookie, |found| {
+                    let inode = inodes.inode(device, found.inode, budget)?;
+                    Ok(each(Entry { name: found.name, inode, kind: found.kind, next_cookie: found.next_cookie }))
+                })
+            }
+            Entries::Sorted(sorted) => {
+                if cookie == 0 {
+                    sorted.fill(directory, granted, inodes, budget)?;
+                }
+                let from = usize::try_from(cookie).unwrap_or(usize::MAX);
+                for (index, entry) in sorted.entries.iter().enumerate().skip(from) {
+                    let next_cookie = index as u64 + 1;
+                    if !each(Entry { name: &entry.name, inode: entry.inode, kind: entry.kind, next_cookie }) {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// An entry with the host's own inode.
+struct Found<'a> {
+    name: &'a [u8],
+    inode: u64,
+    kind: FileKind,
+    next_cookie: u64,
+}
+
+impl Streamed {
+    fn new(directory: &HostMetadata) -> Self {
+        Streamed {
+            records: vec![0; BUFFER_BYTES].into_boxed_slice(),
+            filled: 0,
+            at: 0,
+            at_cookie: 0,
+            first_cookie: 0,
+            device: directory.device,
+            own_inode: directory.inode,
+        }
+    }
+
+    fn read(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        granted: bool,
+        cookie: u64,
+        mut each: impl FnMut(Found<'_>) -> Result<bool, ErrorCode>,
+    ) -> Result<(), ErrorCode> {
+        self.go_to(fd, cookie)?;
+        let own_inode = self.own_inode;
+        while let Some(record) = self.next(fd)? {
+            let mut kind = files::kind(record.file_type);
+            if kind == FileKind::Unknown {
+                // A file system that does not say; and an entry that is gone meanwhile stays unknown.
+                kind = files::stat_name(fd, record.name).map_or(kind, |found| found.kind);
+            }
+            let inode = if granted && record.name == b".." { own_inode } else { record.ino };
+            if !each(Found { name: record.name, inode, kind, next_cookie: record.next_cookie })? {
+                break;
+            }
+            let (bytes, next_cookie) = (record.record_bytes, record.next_cookie);
+            self.at += bytes;
+            self.at_cookie = next_cookie;
+        }
+        Ok(())
+    }
+
+    /// Puts the listing to a cookie: by going on, by looking among the records at hand, or by asking the kernel.
+    fn go_to(&mut self, fd: BorrowedFd<'_>, cookie: u64) -> Result<(), ErrorCode> {
+        if cookie != 0 && (cookie == self.at_cookie || self.find(cookie)) {
+            return Ok(());
+        }
+        dirents::seek_to(fd, cookie)?;
+        (self.filled, self.at) = (0, 0);
+        (self.at_cookie, self.first_cookie) = (cookie, cookie);
+        Ok(())
+    }
+
+    fn find(&mut self, cookie: u64) -> bool {
+        let (mut at, mut at_cookie) = (0, self.first_cookie);
+        while at_cookie != cookie {
+            let Some(record) = dirents::first(&self.records[at..self.filled]) else {
+                return false;
+            };
+            at += record.record_bytes;
+            at_cookie = record.next_cookie;
+        }
+        (self.at, self.at_cookie) = (at, at_cookie);
+        true
+    }
+
+    /// The record that the listing stands at; `None` at the end.
+    fn next(&mut self, fd: BorrowedFd<'_>) -> Result<Option<dirents::RawEntry<'_>>, ErrorCode> {
+        if self.at == self.filled {
+            self.filled = dirents::read(fd, &mut self.records)?;
+            self.at = 0;
+            self.first_cookie = self.at_cookie;
+        }
+        Ok(dirents::first(&self.records[self.at..self.filled]))
+    }
+}
+
+impl Sorted {
+    /// Reads the whole directory anew.
+    fn fill(
+        &mut self,
+        directory: &HostDirectory,
+        granted: bool,
+        inodes: &mut Inodes,
+        budget: &mut Budget,
+    ) -> Result<(), ErrorCode> {
+        self.entries.clear();
+        budget.give_host(std::mem::take(&mut self.bytes));
+        let metadata = files::stat(directory.fd().as_fd())?;
+        Streamed::new(&metadata).read(directory.fd().as_fd(), granted, 0, |found| {
+            let bytes = found.name.len() as u64 + SORTED_ENTRY_BYTES;
+            budget.take_host(bytes)?;
+            self.bytes += bytes;
+            self.entries.push(SortedEntry { name: found.name.to_vec(), inode: found.inode, kind: found.kind });
+            Ok(true)
+        })?;
+        self.entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        // Numbered after sorting, so that they are counted in the order of names and not of the file system.
+        for entry in &mut self.entries {
+            entry.inode = inodes.inode(metadata.device, entry.inode, budget)?;
+        }
+        Ok(())
+    }
+}

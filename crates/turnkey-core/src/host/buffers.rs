@@ -1,0 +1,115 @@
+//! Ranges of one guest memory, handed to the kernel as they are.
+//!
+//! The ranges may overlap, since a guest chooses them: so they are kept as addresses, in the form that `readv(2)` and
+//! `writev(2)` take, and never become two Rust references at once.
+
+use std::marker::PhantomData;
+
+use smallvec::SmallVec;
+
+/// Ranges that one system call takes at most: Linux's `IOV_MAX`. What a guest gives beyond it is left for its next call.
+pub const MOST_RANGES: usize = 1024;
+
+/// A range that is not inside its memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfBounds;
+
+/// Ranges of one memory, each inside it.
+pub struct Buffers<'memory> {
+    start: *mut u8,
+    memory_bytes: usize,
+    ranges: SmallVec<[libc::iovec; 8]>,
+    bytes: usize,
+    memory: PhantomData<&'memory mut [u8]>,
+}
+
+impl<'memory> Buffers<'memory> {
+    /// No ranges yet, of this memory.
+    #[inline]
+    #[must_use]
+    pub fn new(memory: &'memory mut [u8]) -> Self {
+        Buffers {
+            start: memory.as_mut_ptr(),
+            memory_bytes: memory.len(),
+            ranges: SmallVec::new(),
+            bytes: 0,
+            memory: PhantomData,
+        }
+    }
+
+    /// Adds a range. Beyond [`MOST_RANGES`] it is only checked.
+    ///
+    /// # Errors
+    /// [`OutOfBounds`]: it is not inside the memory.
+    #[inline]
+    pub fn push(&mut self, offset: usize, bytes: usize) -> Result<(), OutOfBounds> {
+        match offset.checked_add(bytes) {
+            Some(end) if end <= self.memory_bytes => {}
+            _ => return Err(OutOfBounds),
+        }
+        if self.ranges.len() < MOST_RANGES {
+            // SAFETY: offset ≤ memory_bytes, so the address is inside the memory or one past its end.
+            let iov_base = unsafe { self.start.add(offset) }.cast();
+            self.ranges.push(libc::iovec { iov_base, iov_len: bytes });
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
+        Ok(())
+    }
+
+    /// Bytes in all ranges together.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Leaves at most so many bytes, from the front.
+    pub fn truncate(&mut self, most_bytes: usize) {
+        let mut left = most_bytes;
+        let mut kept = 0;
+        for range in &mut self.ranges {
+            if left == 0 {
+                break;
+            }
+            range.iov_len = range.iov_len.min(left);
+            left -= range.iov_len;
+            kept += 1;
+        }
+        self.ranges.truncate(kept);
+        self.bytes = most_bytes - left;
+    }
+
+    #[inline]
+    pub(super) fn as_iovecs(&self) -> &[libc::iovec] {
+        &self.ranges
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_beyond_the_memory_is_refused_whatever_its_numbers() {
+        let mut memory = [0; 16];
+        let mut buffers = Buffers::new(&mut memory);
+        for (offset, bytes, inside) in
+            [(0, 16, true), (16, 0, true), (16, 1, false), (17, 0, false), (1, usize::MAX, false), (usize::MAX, 1, false)]
+        {
+            assert_eq!(buffers.push(offset, bytes).is_ok(), inside, "{offset}+{bytes}");
+        }
+        assert_eq!(buffers.bytes(), 16);
+    }
+
+    #[test]
+    fn truncating_cuts_inside_a_range_and_drops_the_rest() {
+        let mut memory = [0; 16];
+        let mut buffers = Buffers::new(&mut memory);
+        for _ in 0..3 {
+            buffers.push(0, 10).unwrap();
+        }
+        buffers.truncate(15);
+        assert_eq!((buffers.bytes(), buffers.as_iovecs().len()), (15, 2));
+        buffers.truncate(100);
+        assert_eq!(buffers.bytes(), 15);
+    }
+}

@@ -1,0 +1,77 @@
+//! Reading and writing files that the user of the host names: programs, and what they are compiled to.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::ErrorCode;
+
+/// Opens a program. What is no file is refused without waiting for it.
+///
+/// # Errors
+/// [`ErrorCode::IsDirectory`], [`ErrorCode::Invalid`] for what is neither; else what the operating system says.
+pub fn open(path: &Path) -> Result<File, ErrorCode> {
+    let file = File::from(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?);
+    let kind = file.metadata()?.file_type();
+    match (kind.is_file(), kind.is_dir()) {
+        (true, _) => Ok(file),
+        (_, true) => Err(ErrorCode::IsDirectory),
+        _ => Err(ErrorCode::Invalid),
+    }
+}
+
+/// Reads a whole program.
+///
+/// # Errors
+/// As [`open`].
+pub fn read(path: &Path) -> Result<Vec<u8>, ErrorCode> {
+    let mut file = open(path)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads all of standard input: a program that comes through a pipe.
+///
+/// # Errors
+/// What the operating system says.
+pub fn read_stdin() -> Result<Vec<u8>, ErrorCode> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The last `N` bytes of a file, and its length. `None`: it is shorter.
+///
+/// # Errors
+/// What the operating system says.
+pub fn read_tail<const N: usize>(file: &File) -> Result<Option<([u8; N], u64)>, ErrorCode> {
+    let bytes = file.metadata()?.len();
+    let Some(offset) = bytes.checked_sub(N as u64) else {
+        return Ok(None);
+    };
+    let mut tail = [0; N];
+    file.read_exact_at(&mut tail, offset)?;
+    Ok(Some((tail, bytes)))
+}
+
+/// Writes a file whole or not at all: under another name first, in the same folder.
+///
+/// # Errors
+/// What the operating system says.
+pub fn write(path: &Path, parts: &[&[u8]]) -> Result<(), ErrorCode> {
+    let mut name = path.file_name().ok_or(ErrorCode::IsDirectory)?.to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let written = File::create(&temporary).and_then(|mut file| {
+        parts.iter().try_for_each(|part| file.write_all(part))?;
+        std::fs::rename(&temporary, path)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    Ok(written?)
+}

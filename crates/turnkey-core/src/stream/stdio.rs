@@ -1,0 +1,224 @@
+//! Standard streams: the process's own, a file, or nothing.
+//!
+//! What is inherited is shared with other processes: its position is the kernel's, and it is never made non-blocking.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::SeekFrom;
+
+use super::{Interruption, Wait};
+use crate::ErrorCode;
+use crate::filesystem::file::Whence;
+use crate::filesystem::metadata::{FileKind, HostMetadata};
+use crate::host::buffers::Buffers;
+use crate::host::poll::{self, Ready};
+use crate::host::{files, io, process};
+use crate::limits::Limit;
+
+/// Bytes that a pipe with any room at all takes without waiting: POSIX's `PIPE_BUF` on Linux.
+const PIPE_BUF: usize = 4096;
+
+/// What stands behind a standard stream.
+#[derive(Debug, Default)]
+pub enum StreamGrant {
+    /// No bytes to read; what is written is thrown away.
+    #[default]
+    Null,
+    /// The process's own stream.
+    Inherit,
+    /// A descriptor opened for this guest.
+    Descriptor(OwnedFd),
+}
+
+impl StreamGrant {
+    /// The descriptor behind the process's stream of this number, or the one granted. `Ok(None)`: nothing is behind it.
+    fn open(self, number: u8) -> Result<Behind, ErrorCode> {
+        Ok(match self {
+            StreamGrant::Null => Behind::Null,
+            StreamGrant::Descriptor(fd) => Behind::Host(HostStream::new(fd)?),
+            StreamGrant::Inherit => match process::standard_stream(number)? {
+                Some(fd) => Behind::Host(HostStream::new(fd)?),
+                None => Behind::Closed,
+            },
+        })
+    }
+}
+
+enum Behind {
+    Null,
+    Closed,
+    Host(HostStream),
+}
+
+/// Where bytes come from.
+#[derive(Debug)]
+pub enum Source {
+    /// The end, at once.
+    Null,
+    /// A descriptor of the host.
+    Host(HostStream),
+}
+
+/// Where bytes go.
+#[derive(Debug)]
+pub enum Sink {
+    /// Nowhere.
+    Null,
+    /// A descriptor of the host.
+    Host(HostStream),
+}
+
+/// A descriptor of the host behind a standard stream.
+#[derive(Debug)]
+pub struct HostStream {
+    fd: OwnedFd,
+    kind: FileKind,
+    terminal: bool,
+}
+
+impl HostStream {
+    fn new(fd: OwnedFd) -> Result<Self, ErrorCode> {
+        let kind = files::stat(fd.as_fd())?.kind;
+        let terminal = kind == FileKind::CharacterDevice && process::is_terminal(fd.as_fd());
+        Ok(HostStream { fd, kind, terminal })
+    }
+
+    /// What it is.
+    #[must_use]
+    pub const fn kind(&self) -> FileKind {
+        self.kind
+    }
+
+    /// Whether somebody sits in front of it.
+    #[must_use]
+    pub const fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Whether it has a position: a file has one.
+    #[must_use]
+    pub const fn is_seekable(&self) -> bool {
+        matches!(self.kind, FileKind::RegularFile)
+    }
+
+    /// Moves the position that it shares with other processes.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidSeek`]: a pipe, a terminal.
+    pub fn seek(&self, offset: i64, whence: Whence) -> Result<u64, ErrorCode> {
+        files::seek(
+            &self.fd,
+            match whence {
+                Whence::Set => SeekFrom::Start(u64::try_from(offset).map_err(|_| ErrorCode::Invalid)?),
+                Whence::Current => SeekFrom::Current(offset),
+                Whence::End => SeekFrom::End(offset),
+            },
+        )
+    }
+
+    /// What the host says of it.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn stat(&self) -> Result<HostMetadata, ErrorCode> {
+        files::stat(self.fd.as_fd())
+    }
+
+    /// Waits for written data to be on the device, where there is one.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`]: not a file.
+    pub fn sync(&self) -> Result<(), ErrorCode> {
+        files::sync(self.fd.as_fd())
+    }
+
+    /// Whether reading and writing can wait: of a file, never.
+    const fn can_wait(&self) -> bool {
+        !matches!(self.kind, FileKind::RegularFile)
+    }
+
+    fn ready(&self, ready: Ready, wait: Wait) -> Result<(), Interruption> {
+        match wait {
+            _ if !self.can_wait() => Ok(()),
+            Wait::Forever => Ok(()),
+            wait => self::ready(self.fd.as_fd(), ready, wait),
+        }
+    }
+}
+
+impl AsFd for HostStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Waits for a descriptor as far as the call may.
+pub(crate) fn ready(fd: BorrowedFd<'_>, ready: Ready, wait: Wait) -> Result<(), Interruption> {
+    let (deadline, late) = match wait {
+        Wait::Forever => (None, Interruption::Stopped(Limit::Timeout)),
+        Wait::Until(end) => (Some(end), Interruption::Stopped(Limit::Timeout)),
+        Wait::Never => {
+            (Some(crate::host::clock::Deadline::after_ns(0)), Interruption::Failed(ErrorCode::WouldBlock))
+        }
+    };
+    if poll::wait_for(fd, ready, deadline)? { Ok(()) } else { Err(late) }
+}
+
+impl Source {
+    /// The stream of this number as granted. `None`: it was closed when the process began.
+    ///
+    /// # Errors
+    /// The descriptor cannot be had.
+    pub fn open(grant: StreamGrant, number: u8) -> Result<Option<Self>, ErrorCode> {
+        Ok(match grant.open(number)? {
+            Behind::Null => Some(Source::Null),
+            Behind::Host(stream) => Some(Source::Host(stream)),
+            Behind::Closed => None,
+        })
+    }
+
+    /// Reads what there is, once there is something. 0 is the end, if room was given.
+    ///
+    /// # Errors
+    /// What the operating system says; [`ErrorCode::WouldBlock`] or the end of the guest's time, as the wait says.
+    #[inline]
+    pub fn read(&self, buffers: &mut Buffers<'_>, wait: Wait) -> Result<usize, Interruption> {
+        let Source::Host(stream) = self else {
+            return Ok(0);
+        };
+        stream.ready(Ready::Read, wait)?;
+        Ok(io::read(stream.fd.as_fd(), buffers)?)
+    }
+}
+
+impl Sink {
+    /// The stream of this number as granted. `None`: it was closed when the process began.
+    ///
+    /// # Errors
+    /// The descriptor cannot be had.
+    pub fn open(grant: StreamGrant, number: u8) -> Result<Option<Self>, ErrorCode> {
+        Ok(match grant.open(number)? {
+            Behind::Null => Some(Sink::Null),
+            Behind::Host(stream) => Some(Sink::Host(stream)),
+            Behind::Closed => None,
+        })
+    }
+
+    /// Writes in one system call, holding nothing back: a full disk or a closed pipe is known at once.
+    ///
+    /// Where the call must not wait for longer than it may, it writes no more than a pipe takes without waiting.
+    ///
+    /// # Errors
+    /// What the operating system says; [`ErrorCode::WouldBlock`] or the end of the guest's time, as the wait says.
+    #[inline]
+    pub fn write(&self, buffers: &mut Buffers<'_>, wait: Wait) -> Result<usize, Interruption> {
+        let Sink::Host(stream) = self else {
+            return Ok(buffers.bytes());
+        };
+        if wait != Wait::Forever && stream.can_wait() {
+            stream.ready(Ready::Write, wait)?;
+            buffers.truncate(PIPE_BUF);
+        }
+        Ok(io::write(stream.fd.as_fd(), buffers)?)
+    }
+}

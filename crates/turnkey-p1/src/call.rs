@@ -1,0 +1,166 @@
+//! One call of a guest: what every function is given, what it gives back, and the way between the engine and it.
+
+use turnkey_core::limits::Limit;
+use turnkey_core::stream::Interruption;
+use turnkey_core::{Capabilities, ErrorCode};
+use wasmtime::{Caller, Extern, Memory};
+
+use crate::errno::errno;
+use crate::fds::Descriptors;
+use crate::memory::GuestMemory;
+
+/// The state of Preview 1 for one guest: its descriptors, and where its memory is.
+#[derive(Debug)]
+pub struct Preview1 {
+    pub(crate) fds: Descriptors,
+    /// The name that the module exports its memory by; `None`: it exports none.
+    memory_export: Option<String>,
+    /// The memory, once it has been found: the first call may come before there is an instance to ask.
+    memory: Option<Memory>,
+}
+
+impl Preview1 {
+    /// The state of a guest that has not run yet. Takes what the guest finds open out of the capabilities.
+    ///
+    /// # Errors
+    /// [`ErrorCode::TooManyDescriptors`]: more is handed over than the guest may have open.
+    pub fn new(host: &mut Capabilities, memory_export: Option<String>) -> Result<Self, ErrorCode> {
+        Ok(Preview1 { fds: Descriptors::new(host)?, memory_export, memory: None })
+    }
+}
+
+/// The guest asked to end (`proc_exit`): carried through the engine as an error, which is the only way to leave a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(pub u32);
+
+/// The guest met a limit that ends it, in a call of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped(pub Limit);
+
+/// A pointer of the guest leads beyond its memory: a trap, as for a load or a store of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfBounds {
+    /// The function that it was given to.
+    pub call: &'static str,
+    /// The address.
+    pub address: u32,
+    /// Bytes that should have been there.
+    pub bytes: u64,
+    /// Bytes that the memory has.
+    pub memory_bytes: u64,
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "the guest exited with status {}", self.0)
+    }
+}
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "the guest was stopped by {}", self.0.flag())
+    }
+}
+
+impl std::fmt::Display for OutOfBounds {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let OutOfBounds { call, address, bytes, memory_bytes } = self;
+        write!(formatter, "`{call}` was given {bytes} bytes at {address:#x}, beyond the memory of {memory_bytes} bytes")
+    }
+}
+
+impl std::error::Error for Exit {}
+impl std::error::Error for Stopped {}
+impl std::error::Error for OutOfBounds {}
+
+/// How a function ends other than well.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The guest gets an errno.
+    Code(ErrorCode),
+    /// A pointer led beyond the memory.
+    OutOfBounds { address: u32, bytes: u64 },
+    /// The guest ends.
+    Exit(u32),
+    /// The guest is ended.
+    Stopped(Limit),
+}
+
+pub(crate) type Outcome<T = ()> = Result<T, Fault>;
+
+impl From<ErrorCode> for Fault {
+    fn from(code: ErrorCode) -> Self {
+        Fault::Code(code)
+    }
+}
+
+impl From<Interruption> for Fault {
+    fn from(interruption: Interruption) -> Self {
+        match interruption {
+            Interruption::Failed(code) => Fault::Code(code),
+            Interruption::Stopped(limit) => Fault::Stopped(limit),
+        }
+    }
+}
+
+/// What a function works on.
+pub(crate) struct Call<'a> {
+    /// The function's name.
+    pub(crate) name: &'static str,
+    pub(crate) memory: GuestMemory<'a>,
+    pub(crate) host: &'a mut Capabilities,
+    pub(crate) fds: &'a mut Descriptors,
+}
+
+/// Makes one call: finds the guest's memory and state, runs the function, and gives the engine an errno or a trap.
+#[inline]
+pub(crate) fn enter<T: 'static>(
+    mut caller: Caller<'_, T>,
+    state: impl Fn(&mut T) -> (&mut Capabilities, &mut Preview1),
+    name: &'static str,
+    function: impl FnOnce(&mut Call<'_>) -> Outcome,
+) -> wasmtime::Result<u32> {
+    let memory = match state(caller.data_mut()).1.memory {
+        Some(memory) => Some(memory),
+        None => find_memory(&mut caller, &state),
+    };
+    let (bytes, data) = match &memory {
+        Some(memory) => memory.data_and_store_mut(&mut caller),
+        None => (&mut [][..], caller.data_mut()),
+    };
+    let memory_bytes = bytes.len() as u64;
+    let (host, preview1) = state(data);
+    let mut call = Call { name, memory: GuestMemory::new(bytes), host, fds: &mut preview1.fds };
+    match function(&mut call) {
+        Ok(()) => Ok(0),
+        Err(Fault::Code(code)) => Ok(errno(code).into()),
+        Err(fault) => Err(trap(fault, name, memory_bytes)),
+    }
+}
+
+/// Before the first call has found the memory: by its export, which is there even while a start function runs.
+#[cold]
+fn find_memory<T: 'static>(
+    caller: &mut Caller<'_, T>,
+    state: &impl Fn(&mut T) -> (&mut Capabilities, &mut Preview1),
+) -> Option<Memory> {
+    let name = state(caller.data_mut()).1.memory_export.clone()?;
+    match caller.get_export(&name) {
+        Some(Extern::Memory(memory)) => {
+            state(caller.data_mut()).1.memory = Some(memory);
+            Some(memory)
+        }
+        _ => None,
+    }
+}
+
+#[cold]
+fn trap(fault: Fault, call: &'static str, memory_bytes: u64) -> wasmtime::Error {
+    match fault {
+        Fault::OutOfBounds { address, bytes } => OutOfBounds { call, address, bytes, memory_bytes }.into(),
+        Fault::Exit(status) => Exit(status).into(),
+        Fault::Stopped(limit) => Stopped(limit).into(),
+        // `enter` has answered this one with its number.
+        Fault::Code(code) => wasmtime::format_err!("{code}"),
+    }
+}

@@ -1,0 +1,10 @@
+//! `sched_yield`.
+
+use turnkey_core::host::process;
+
+use crate::call::{Call, Outcome};
+
+pub(crate) fn sched_yield(_call: &mut Call<'_>) -> Outcome {
+    process::yield_now();
+    Ok(())
+}

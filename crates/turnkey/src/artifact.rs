@@ -1,0 +1,220 @@
+//! From bytes to a module: what a program is, and what it is compiled to.
+//!
+//! An artifact is the engine's ELF image with a footer of ours behind it: which version made it, for which options, and how
+//! long it is, so that a file that was cut short is known by its last bytes. It is mapped, not read: what a guest never runs
+//! is never loaded. An artifact is native code, and so the only unsafe thing here: it comes from the private folder of the
+//! cache, or from a file that the user vouches for.
+#![allow(unsafe_code, reason = "loading native code; each block says who vouches for it")]
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use turnkey_core::host::programs;
+use wasmtime::Module;
+
+use crate::engine::EngineKey;
+use crate::error::Error;
+
+/// The engine's version, which the cache is keyed by. A test holds it against Cargo.lock.
+pub(crate) const ENGINE_VERSION: &str = "48.0.8";
+
+/// The footer: magic, the engine's version, the options, the bytes before it.
+const FOOTER_BYTES: usize = 48;
+const MAGIC: &[u8; 8] = b"turnkey1";
+
+/// What a program is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A module, in binary or text form.
+    Module,
+}
+
+/// Looks at what a program is.
+pub(crate) fn kind(program: &[u8]) -> Result<Kind, Error> {
+    match program {
+        [] => Err(Error::NotWebAssembly("it is empty".to_owned())),
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(Kind::Module),
+        [0, b'a', b's', b'm', _, _, 1, 0, ..] => Err(Error::Component),
+        [0, b'a', b's', b'm', _, _, _, _, ..] => {
+            Err(Error::NotWebAssembly("it is WebAssembly of a version that nobody knows".to_owned()))
+        }
+        [0, b'a', b's', b'm', ..] => Err(Error::Invalid("it ends within its first 8 bytes".to_owned())),
+        _ if program.ends_with(&MAGIC[..]) || footer_of(program).is_some() => Err(Error::Precompiled),
+        _ => text(program),
+    }
+}
+
+/// Text form, or something else altogether.
+fn text(program: &[u8]) -> Result<Kind, Error> {
+    if let Some(what) = FOREIGN.iter().find(|(magic, _)| program.starts_with(magic)) {
+        return Err(Error::NotWebAssembly(format!("it is {}", what.1)));
+    }
+    match std::str::from_utf8(program).map(without_comments) {
+        Ok(rest) if rest.starts_with("(component") => Err(Error::Component),
+        Ok(rest) if rest.starts_with('(') => Ok(Kind::Module),
+        Ok(_) => Err(Error::NotWebAssembly("it is text, but not WebAssembly's".to_owned())),
+        Err(_) => Err(Error::NotWebAssembly("it has not the first bytes of a module (`00 61 73 6d`)".to_owned())),
+    }
+}
+
+/// The text from its first parenthesis that begins no comment.
+fn without_comments(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    loop {
+        if let Some(comment) = rest.strip_prefix(";;") {
+            rest = comment.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+        } else if let Some(comment) = rest.strip_prefix("(;") {
+            rest = comment.split_once(";)").map_or("", |(_, rest)| rest).trim_start();
+        } else {
+            return rest;
+        }
+    }
+}
+
+/// What people give by mistake.
+const FOREIGN: &[(&[u8], &str)] = &[
+    (b"\x89PNG", "a PNG image"),
+    (b"\x7fELF", "a native program or library (ELF)"),
+    (b"\x1f\x8b", "compressed (gzip)"),
+    (b"\x28\xb5\x2f\xfd", "compressed (zstd)"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"!<arch>", "a static library"),
+    (b"BC\xc0\xde", "LLVM bitcode"),
+    (b"#!", "a script"),
+    (b"%PDF", "a PDF document"),
+];
+
+/// The name of a program's artifact in the cache: by its content, the engine and its options.
+pub(crate) fn cache_name(program: &[u8], key: EngineKey) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&footer(key, program.len()));
+    hasher.update(program);
+    hasher.finalize().to_hex().to_string()
+}
+
+/// The footer of an artifact.
+pub(crate) fn footer(key: EngineKey, code_bytes: usize) -> [u8; FOOTER_BYTES] {
+    let mut footer = [0; FOOTER_BYTES];
+    footer[..8].copy_from_slice(MAGIC);
+    footer[8..8 + ENGINE_VERSION.len()].copy_from_slice(ENGINE_VERSION.as_bytes());
+    footer[32] = u8::from(key.fuel) | u8::from(key.interruptible) << 1 | u8::from(key.deterministic) << 2;
+    footer[40..].copy_from_slice(&(code_bytes as u64).to_le_bytes());
+    footer
+}
+
+/// What a footer says: the engine's version, and the options.
+fn footer_of(artifact: &[u8]) -> Option<(String, EngineKey)> {
+    let (code, footer) = artifact.split_last_chunk::<FOOTER_BYTES>()?;
+    parse_footer(footer, code.len() as u64)
+}
+
+fn parse_footer(footer: &[u8; FOOTER_BYTES], code_bytes: u64) -> Option<(String, EngineKey)> {
+    if !footer.starts_with(MAGIC) || footer[40..] != code_bytes.to_le_bytes() {
+        return None;
+    }
+    let version = footer[8..32].split(|&byte| byte == 0).next()?;
+    let flag = |bit: u8| footer[32] & 1 << bit != 0;
+    let key = EngineKey { fuel: flag(0), interruptible: flag(1), deterministic: flag(2) };
+    Some((String::from_utf8_lossy(version).into_owned(), key))
+}
+
+fn footer_of_file(file: &File) -> Option<(String, EngineKey)> {
+    let (footer, bytes) = programs::read_tail::<FOOTER_BYTES>(file).ok()??;
+    parse_footer(&footer, bytes - FOOTER_BYTES as u64)
+}
+
+/// Loads what was compiled a moment ago, in this process.
+pub(crate) fn load_fresh(engine: &wasmtime::Engine, code: &[u8]) -> Result<Module, Error> {
+    // SAFETY: these bytes come from the compiler, and have been nowhere else.
+    unsafe { Module::deserialize(engine, code) }.map_err(|error| Error::Engine(format!("{error:#}")))
+}
+
+/// Maps an artifact of the cache. `None`: it was cut short, or made by another version, or for another processor.
+pub(crate) fn load_cached(engine: &wasmtime::Engine, key: EngineKey, file: File) -> Option<Module> {
+    if footer_of_file(&file)? != (ENGINE_VERSION.to_owned(), key) {
+        return None;
+    }
+    // SAFETY: the folder and the file belong to this user and nobody else can write to either (`PrivateFolder::get`), the
+    // file came to be whole (`PrivateFolder::put`), and files of the cache are replaced, never changed.
+    unsafe { Module::deserialize_open_file(engine, file) }.ok()
+}
+
+/// A file with native code that the user vouches for.
+#[derive(Clone, Debug)]
+pub struct TrustedArtifact(PathBuf);
+
+impl TrustedArtifact {
+    /// Says that the file was made by [`Engine::compile`](crate::Engine::compile), has not been changed since, and will not be
+    /// while it is loaded. It is native code: whoever made it can do in this process whatever this process can.
+    #[must_use]
+    pub fn vouch(path: &Path) -> Self {
+        TrustedArtifact(path.to_owned())
+    }
+}
+
+/// Maps an artifact that the user vouches for.
+pub(crate) fn load_trusted(
+    engine: &wasmtime::Engine,
+    key: EngineKey,
+    TrustedArtifact(path): &TrustedArtifact,
+) -> Result<Module, Error> {
+    let file = programs::open(path).map_err(|code| Error::Read { path: path.clone(), code })?;
+    let Some((version, made_for)) = footer_of_file(&file) else {
+        return Err(Error::Artifact("it is not one that `turnkey compile` made, or not all of it".to_owned()));
+    };
+    if version != ENGINE_VERSION {
+        return Err(Error::Artifact(format!("it is of engine {version}, and this is {ENGINE_VERSION}")));
+    }
+    if made_for != key {
+        return Err(Error::Artifact(differences(made_for, key)));
+    }
+    // SAFETY: `TrustedArtifact::vouch`.
+    unsafe { Module::deserialize_open_file(engine, file) }.map_err(|error| Error::Artifact(error.root_cause().to_string()))
+}
+
+/// In which options an artifact and an engine differ, by the flags that set them.
+fn differences(made_for: EngineKey, key: EngineKey) -> String {
+    let differing: Vec<String> = [
+        ("--fuel", made_for.fuel, key.fuel),
+        ("--timeout", made_for.interruptible, key.interruptible),
+        ("--deterministic", made_for.deterministic, key.deterministic),
+    ]
+    .into_iter()
+    .filter(|(_, made, wanted)| made != wanted)
+    .map(|(flag, made, _)| if made { format!("with `{flag}`") } else { format!("without `{flag}`") })
+    .collect();
+    format!("it was compiled {}, and this run is not", differing.join(" and "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_engine_that_is_linked() {
+        let lock = include_str!("../../../Cargo.lock");
+        assert!(lock.contains(&format!("name = \"wasmtime\"\nversion = \"{ENGINE_VERSION}\"")));
+    }
+
+    #[test]
+    fn a_footer_is_read_as_it_was_written_and_only_whole() {
+        let key = EngineKey { fuel: true, interruptible: false, deterministic: true };
+        let mut artifact = b"code".to_vec();
+        artifact.extend(footer(key, 4));
+        assert_eq!(footer_of(&artifact), Some((ENGINE_VERSION.to_owned(), key)));
+        for bytes in 0..artifact.len() {
+            assert_eq!(footer_of(&artifact[..bytes]), None);
+        }
+    }
+
+    #[test]
+    fn programs_are_told_from_what_is_none() {
+        assert_eq!(kind(b"\0asm\x01\0\0\0").unwrap(), Kind::Module);
+        assert_eq!(kind(b" ;; text\n (; more ;) (module)").unwrap(), Kind::Module);
+        assert!(matches!(kind(b"\0asm\x0d\0\x01\0"), Err(Error::Component)));
+        assert!(matches!(kind(b"(component)"), Err(Error::Component)));
+        for foreign in [&b""[..], b"\x89PNG\r\n", b"hello", b"\xff\xfe", b"#!/bin/sh"] {
+            assert!(matches!(kind(foreign), Err(Error::NotWebAssembly(_))), "{foreign:?}");
+        }
+    }
+}

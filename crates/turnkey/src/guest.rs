@@ -1,0 +1,102 @@
+//! A program that has been loaded: it says what it asks for, and runs as often as one likes.
+
+use turnkey_core::{Grants, Limits};
+use wasmtime::{ExternType, Module};
+
+use crate::deadline::WhenStuck;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::outcome::Outcome;
+use crate::run::{self, Entry};
+use crate::world::{Start, World};
+
+/// A loaded program. Cloning is cheap, and the same program.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    engine: Engine,
+    module: Module,
+    world: World,
+    /// The export that Preview 1 finds the memory by.
+    memory_export: Option<String>,
+}
+
+impl Guest {
+    pub(crate) fn new(engine: Engine, module: Module) -> Result<Self, Error> {
+        let world = World::of(&module);
+        let memory_export = memory_export(&module);
+        Ok(Guest { engine, module, world, memory_export })
+    }
+
+    /// What it imports and exports.
+    #[must_use]
+    pub const fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Runs a command from begin to end.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::NoExport`] for a reactor, [`Error::Grant`], [`Error::Limit`], [`Error::NotMadeFor`].
+    pub fn run(&self, grants: Grants, limits: Limits) -> Result<Outcome, Error> {
+        self.run_watched(grants, limits, None)
+    }
+
+    /// The same; `when_stuck` is called when the guest's time is up and it is in a call of the host that does not end.
+    ///
+    /// # Errors
+    /// As [`Guest::run`].
+    pub fn run_watched(&self, grants: Grants, limits: Limits, when_stuck: Option<WhenStuck>) -> Result<Outcome, Error> {
+        if self.world.start == Start::Reactor {
+            return Err(self.no_export("_start"));
+        }
+        run::run(self, grants, limits, when_stuck, Entry::Start)
+    }
+
+    /// Calls a function by name, with arguments as a user types them, after `_initialize` if there is one.
+    ///
+    /// # Errors
+    /// [`Error::NoExport`], [`Error::Argument`]; else as [`Guest::run`].
+    pub fn invoke(
+        &self,
+        name: &str,
+        arguments: &[String],
+        grants: Grants,
+        limits: Limits,
+        when_stuck: Option<WhenStuck>,
+    ) -> Result<Outcome, Error> {
+        if !self.world.exports.iter().any(|export| export == name) {
+            return Err(self.no_export(name));
+        }
+        run::run(self, grants, limits, when_stuck, Entry::Function { name, arguments })
+    }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) const fn module(&self) -> &Module {
+        &self.module
+    }
+
+    pub(crate) fn memory_export(&self) -> Option<String> {
+        self.memory_export.clone()
+    }
+
+    fn no_export(&self, name: &str) -> Error {
+        Error::NoExport { name: name.to_owned(), exports: self.world.exports.clone() }
+    }
+}
+
+/// `memory`, as the standard asks for, else the first memory under whatever name.
+fn memory_export(module: &Module) -> Option<String> {
+    let mut first = None;
+    for export in module.exports() {
+        if matches!(export.ty(), ExternType::Memory(_)) {
+            if export.name() == "memory" {
+                return Some(export.name().to_owned());
+            }
+            first.get_or_insert_with(|| export.name().to_owned());
+        }
+    }
+    first
+}

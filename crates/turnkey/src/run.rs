@@ -1,0 +1,217 @@
+//! One run of a guest: a store of its own, what it imports, its start, and how it ended.
+
+use turnkey_core::grants::{GrantError, Grants};
+use turnkey_core::limits::{Limit, Limits};
+use turnkey_core::{Capabilities, ErrorCode};
+use turnkey_p1::{Exit as ProcExit, OutOfBounds, Preview1, Stopped};
+use wasmtime::{Func, Instance, Store, Trap, UpdateDeadline, Val, ValType, WasmBacktrace};
+
+use crate::deadline::{Watch, WhenStuck};
+use crate::error::Error;
+use crate::guest::Guest;
+use crate::link::{State, link};
+use crate::outcome::{Exit, Outcome, Trapped};
+
+/// Where a guest is entered.
+pub(crate) enum Entry<'a> {
+    /// `_start`.
+    Start,
+    /// A function by name.
+    Function { name: &'a str, arguments: &'a [String] },
+}
+
+pub(crate) fn run(
+    guest: &Guest,
+    grants: Grants,
+    limits: Limits,
+    when_stuck: Option<WhenStuck>,
+    entry: Entry<'_>,
+) -> Result<Outcome, Error> {
+    let missing = guest.world().missing();
+    if !missing.is_empty() {
+        return Err(Error::Missing(missing));
+    }
+    let mut store = store(guest, grants, limits)?;
+    let _watch = match store.data().core.end {
+        Some(end) => Some(
+            Watch::start(guest.engine().runtime().clone(), end, when_stuck)
+                .map_err(|error| Error::Engine(format!("no thread for the deadline: {error}")))?,
+        ),
+        None => None,
+    };
+    let mut results = Vec::new();
+    let ended = link(guest.engine(), guest.world())?
+        .instantiate(&mut store, guest.module())
+        .and_then(|instance| enter(&mut store, instance, &entry, &mut results));
+    let exit = match ended {
+        Ok(()) => Exit::Status(0),
+        Err(error) => exit(&store.data().core, &error)?,
+    };
+    let core = &mut store.data_mut().core;
+    let (refusals, refusals_dropped) = core.audit.take();
+    Ok(Outcome { exit, met: core.budget.met(), refusals, refusals_dropped, results })
+}
+
+/// A store with the guest's capabilities and limits.
+fn store(guest: &Guest, grants: Grants, limits: Limits) -> Result<Store<State>, Error> {
+    let key = guest.engine().key();
+    if limits.fuel.is_some() && !key.fuel {
+        return Err(Error::NotMadeFor(Limit::Fuel));
+    }
+    if limits.timeout.is_some() && !key.interruptible {
+        return Err(Error::NotMadeFor(Limit::Timeout));
+    }
+    // An engine that counts fuel counts for every guest.
+    let fuel = key.fuel.then(|| limits.fuel.unwrap_or(u64::MAX));
+    let mut core = Capabilities::new(grants, limits).map_err(Error::Grant)?;
+    let preview1 = Preview1::new(&mut core, guest.memory_export()).map_err(|code| match code {
+        ErrorCode::InsufficientMemory => {
+            Error::Limit { limit: Limit::Memory, what: "what is handed over takes more memory than it allows".to_owned() }
+        }
+        code => Error::Grant(GrantError::Descriptors(code)),
+    })?;
+    let mut store = Store::new(guest.engine().runtime(), State { core, preview1 });
+    store.limiter(|state| state);
+    if let Some(fuel) = fuel {
+        store.set_fuel(fuel).map_err(|error| Error::Engine(format!("{error:#}")))?;
+    }
+    if key.interruptible {
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|store| match store.data().core.end {
+            Some(end) if end.left_ns() == 0 => Err(Stopped(Limit::Timeout).into()),
+            // Somebody else's time was up.
+            _ => Ok(UpdateDeadline::Continue(1)),
+        });
+    }
+    Ok(store)
+}
+
+fn enter(
+    store: &mut Store<State>,
+    instance: Instance,
+    entry: &Entry<'_>,
+    results: &mut Vec<String>,
+) -> wasmtime::Result<()> {
+    match entry {
+        Entry::Start => {
+            let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+            start.call(store, ())
+        }
+        Entry::Function { name, arguments } => {
+            if let Some(initialize) = instance.get_func(&mut *store, "_initialize")
+                && *name != "_initialize"
+            {
+                initialize.typed::<(), ()>(&mut *store)?.call(&mut *store, ())?;
+            }
+            let Some(function) = instance.get_func(&mut *store, name) else {
+                return Err(BadCall(format!("no function `{name}` is exported")).into());
+            };
+            *results = call(store, function, name, arguments)?;
+            Ok(())
+        }
+    }
+}
+
+/// A call by name that cannot be made; why.
+#[derive(Debug)]
+struct BadCall(String);
+
+impl std::fmt::Display for BadCall {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadCall {}
+
+fn call(
+    store: &mut Store<State>,
+    function: Func,
+    name: &str,
+    arguments: &[String],
+) -> wasmtime::Result<Vec<String>> {
+    let signature = function.ty(&*store);
+    let parameters: Vec<ValType> = signature.params().collect();
+    if parameters.len() != arguments.len() {
+        let (takes, given) = (parameters.len(), arguments.len());
+        return Err(BadCall(format!("`{name}` takes {takes} arguments, and was given {given}")).into());
+    }
+    let values =
+        parameters.iter().zip(arguments).map(|(ty, argument)| value(ty, argument)).collect::<Result<Vec<_>, _>>()?;
+    let mut results = vec![Val::I32(0); signature.results().len()];
+    function.call(store, &values, &mut results)?;
+    Ok(results.iter().map(words).collect())
+}
+
+/// A number as a user types it: whole ones with or without a sign, or in hexadecimal.
+fn value(ty: &ValType, argument: &str) -> Result<Val, BadCall> {
+    let bad = || BadCall(format!("`{argument}` is no {ty}"));
+    let whole = |least: i128, most: i128| {
+        let (sign, digits) = argument.strip_prefix('-').map_or((1, argument), |digits| (-1, digits));
+        let number = match digits.strip_prefix("0x") {
+            Some(digits) => i128::from_str_radix(digits, 16),
+            None => digits.parse(),
+        };
+        number.ok().map(|number| sign * number).filter(|number| (least..=most).contains(number)).ok_or_else(bad)
+    };
+    Ok(match ty {
+        ValType::I32 => Val::I32(whole(i32::MIN.into(), u32::MAX.into())? as i32),
+        ValType::I64 => Val::I64(whole(i64::MIN.into(), u64::MAX.into())? as i64),
+        ValType::F32 => Val::F32(argument.parse::<f32>().map_err(|_| bad())?.to_bits()),
+        ValType::F64 => Val::F64(argument.parse::<f64>().map_err(|_| bad())?.to_bits()),
+        _ => return Err(BadCall(format!("a value of type {ty} cannot be typed"))),
+    })
+}
+
+fn words(value: &Val) -> String {
+    match value {
+        Val::I32(value) => value.to_string(),
+        Val::I64(value) => value.to_string(),
+        Val::F32(bits) => f32::from_bits(*bits).to_string(),
+        Val::F64(bits) => f64::from_bits(*bits).to_string(),
+        Val::V128(value) => format!("{:#034x}", value.as_u128()),
+        _ => "(reference)".to_owned(),
+    }
+}
+
+/// How a guest that did not come back by itself ended.
+fn exit(core: &Capabilities, error: &wasmtime::Error) -> Result<Exit, Error> {
+    if let Some(ProcExit(status)) = error.downcast_ref() {
+        return Ok(Exit::Status(*status));
+    }
+    if let Some(Stopped(limit)) = error.downcast_ref() {
+        return Ok(Exit::Stopped(*limit));
+    }
+    if let Some(BadCall(what)) = error.downcast_ref() {
+        return Err(Error::Argument(what.clone()));
+    }
+    let message = match (error.downcast_ref::<Trap>(), error.downcast_ref::<OutOfBounds>()) {
+        (Some(Trap::OutOfFuel), _) => return Ok(Exit::Stopped(Limit::Fuel)),
+        (Some(Trap::StackOverflow), _) => "the call stack is exhausted".to_owned(),
+        (Some(trap), _) => trap.to_string(),
+        (None, Some(beyond)) => beyond.to_string(),
+        (None, None) if error.downcast_ref::<WasmBacktrace>().is_some() => error.root_cause().to_string(),
+        // Nothing of the guest has run: it could not be set up.
+        (None, None) => return Err(set_up(core, error)),
+    };
+    Ok(Exit::Trapped(Trapped { message, backtrace: backtrace(error) }))
+}
+
+/// Why a guest could not be set up.
+fn set_up(core: &Capabilities, error: &wasmtime::Error) -> Error {
+    let what = error.root_cause().to_string();
+    match core.budget.met() {
+        Some(Limit::Memory) => Error::Limit { limit: Limit::Memory, what: "it needs more from the start".to_owned() },
+        _ if what.contains("incompatible import type") || what.contains("types incompatible") => {
+            Error::Invalid(format!("{error:#}").lines().collect::<Vec<_>>().join(" "))
+        }
+        _ => Error::Engine(what),
+    }
+}
+
+fn backtrace(error: &wasmtime::Error) -> Vec<String> {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
+        return Vec::new();
+    };
+    backtrace.to_string().lines().skip(1).map(|line| line.trim().to_owned()).collect()
+}

@@ -1,0 +1,73 @@
+//! `cargo xtask bench hostcalls|startup`: Turnkey beside a peer, in one run, as ratios.
+//!
+//! Not a benchmark harness for functions: whole processes are run, in turn, so that a noisy machine is noisy for all of
+//! them. The bounds are those of SPECIFICATION.md, and are only enforced with `--check`.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench measures with the real clock and starts programs"
+)]
+
+use std::path::PathBuf;
+
+mod bounds;
+mod hostcalls;
+mod hosts;
+mod lines;
+mod machine;
+mod measured;
+mod options;
+mod scratch;
+mod startup;
+mod statistics;
+mod table;
+pub(crate) mod tree;
+
+use options::Options;
+
+const USAGE: &str = "\
+usage: cargo xtask bench hostcalls|startup [OPTIONS]
+
+  --rounds N     rounds, each with every host in it (hostcalls: 5, startup: 60)
+  --only A,B     only these operations (hostcalls)
+  --json FILE    write everything that was measured, and on what
+  --check        fail if a bound is not met, or cannot be judged
+
+The peer is `wasmtime` on PATH, or the binary that WASMTIME names.
+";
+
+/// Runs the bench that the words name.
+///
+/// # Errors
+/// What could not be built or run; a guest's output that was not what it wrote; with `--check`, the bounds not met.
+pub(crate) fn run(words: &[String]) -> Result<(), String> {
+    let Some((name, rest)) = words.split_first() else {
+        return Err(USAGE.to_owned());
+    };
+    let options = Options::parse(rest).map_err(|message| format!("{message}\n\n{USAGE}"))?;
+    match name.as_str() {
+        "hostcalls" => hostcalls::run(&options),
+        "startup" => startup::run(&options),
+        _ => Err(USAGE.to_owned()),
+    }
+}
+
+/// Writes what was measured where `--json` says, if it was given.
+fn write_json(options: &Options, report: &serde_json::Value) -> Result<(), String> {
+    let Some(path) = &options.json else {
+        return Ok(());
+    };
+    let text = serde_json::to_string_pretty(report).map_err(|error| error.to_string())?;
+    std::fs::write(path, text + "\n")
+        .map_err(|error| format!("cannot write `{}`: {error}", path.display()))
+}
+
+/// A program of the committed guests.
+fn guest(name: &str) -> Result<PathBuf, String> {
+    let path = tree::root().join("guests/bin").join(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(format!(
+        "no `guests/bin/{name}`\nhint: `cargo xtask guests` compiles the guest programs"
+    ))
+}

@@ -1,0 +1,469 @@
+//! Each host call many times, in Turnkey, in a peer, in Node, and natively.
+//!
+//! The guest takes the time itself, so starting and compiling are not in the figures. It is given one operation at a
+//! time, and the hosts take turns at it: what is compared ran within the same second or two.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::bounds::{self, Bound};
+use super::hosts::{Host, Kind};
+use super::options::Options;
+use super::scratch::Scratch;
+use super::statistics::{median, per_round, ratio};
+use super::{guest, lines, machine, table, tree, write_json};
+
+const DEFAULT_ROUNDS: usize = 5;
+
+/// Over native code, a host call may take this factor…
+const NATIVE_FACTOR: f64 = 1.3;
+
+/// … and this much, for leaving and entering the guest.
+const NATIVE_EXTRA_NS: f64 = 25.0;
+
+/// Where the guest's standard output goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Output {
+    Nowhere,
+    /// This process reads the other end, and checks every byte.
+    Pipe,
+    /// Checked when the guest has ended.
+    File,
+}
+
+/// One row of the table.
+struct Operation {
+    name: &'static str,
+    /// What the guest calls it.
+    word: &'static str,
+    output: Output,
+    /// The promised ratio to the peer, where there is one.
+    peer_bound: Option<f64>,
+    /// Is it bounded by native code too?
+    native_bound: bool,
+}
+
+const fn operation(name: &'static str, peer_bound: Option<f64>) -> Operation {
+    Operation {
+        name,
+        word: name,
+        output: Output::Nowhere,
+        peer_bound,
+        native_bound: true,
+    }
+}
+
+const fn stdout_line(name: &'static str, output: Output) -> Operation {
+    Operation {
+        word: "stdout_line",
+        output,
+        ..operation(name, Some(0.50))
+    }
+}
+
+const OPERATIONS: &[Operation] = &[
+    operation("clock_time_get", Some(0.40)),
+    operation("fd_read_16", Some(0.55)),
+    operation("fd_write_16", Some(0.75)),
+    operation("fd_seek", Some(0.20)),
+    operation("open_close", Some(0.45)),
+    operation("path_filestat_get", Some(0.20)),
+    Operation {
+        // The C library's listing has other costs of its own: a comparison with it says little.
+        native_bound: false,
+        ..operation("readdir_1000", Some(0.05))
+    },
+    stdout_line("stdout_pipe", Output::Pipe),
+    stdout_line("stdout_file", Output::File),
+    operation("read_1m", Some(1.05)),
+    operation("write_1m", Some(1.05)),
+    operation("random_16", None),
+    operation("fd_fdstat_get", None),
+    operation("poll_clock_0", None),
+];
+
+/// Why there is no figure.
+enum Trouble {
+    /// This host cannot do it: others are still compared.
+    Refused(String),
+    /// The guest's output came out wrong: no figure of this run is worth anything.
+    Wrong(String),
+}
+
+impl From<String> for Trouble {
+    fn from(message: String) -> Self {
+        Self::Refused(message)
+    }
+}
+
+/// Nanoseconds for one operation, by host (in the order of `Bench::hosts`) and round.
+type Figures = Vec<Vec<Option<f64>>>;
+
+/// One operation's figures, and what follows from them.
+struct Row {
+    operation: &'static Operation,
+    figures: Figures,
+    bounds: Vec<Bound>,
+}
+
+struct Bench {
+    hosts: Vec<Host>,
+    module: PathBuf,
+    scratch: Scratch,
+}
+
+/// Measures, prints the table, writes the JSON.
+///
+/// # Errors
+/// What could not be built or run in Turnkey, wrong output in any host, bounds not met if that was to be checked.
+pub(super) fn run(options: &Options) -> Result<(), String> {
+    let chosen = chosen(options)?;
+    let mut bench = Bench::prepare()?;
+    let rounds = options.rounds.unwrap_or(DEFAULT_ROUNDS);
+    let mut figures: Vec<Figures> = chosen
+        .iter()
+        .map(|_| vec![Vec::new(); bench.hosts.len()])
+        .collect();
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds}", round + 1);
+        for (operation, figures) in chosen.iter().zip(&mut figures) {
+            bench.round(operation, round, figures)?;
+        }
+    }
+    let rows: Vec<Row> = chosen
+        .into_iter()
+        .zip(figures)
+        .map(|(operation, figures)| bench.row(operation, figures))
+        .collect();
+    bench.report(options, rounds, &rows)
+}
+
+fn chosen(options: &Options) -> Result<Vec<&'static Operation>, String> {
+    let known = |name: &String| OPERATIONS.iter().any(|operation| operation.name == name);
+    if let Some(unknown) = options.only.iter().find(|name| !known(name)) {
+        let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
+        return Err(format!(
+            "no operation `{unknown}`; there are {}",
+            names.join(", ")
+        ));
+    }
+    let wanted = |operation: &&Operation| options.wants(operation.name);
+    Ok(OPERATIONS.iter().filter(wanted).collect())
+}
+
+impl Bench {
+    fn prepare() -> Result<Self, String> {
+        let module = guest("hostcalls.wasm")?;
+        let mut hosts = vec![Host::native("hostcalls")?, Host::turnkey()?];
+        match Host::wasmtime() {
+            Ok(host) => hosts.push(host),
+            Err(note) => eprintln!("{note}"),
+        }
+        hosts.extend(Host::node());
+        let scratch = Scratch::new(&tree::target())?;
+        Ok(Self {
+            hosts,
+            module,
+            scratch,
+        })
+    }
+
+    /// Every host once, beginning with another one each round: none is always first on a cold cache.
+    fn round(
+        &mut self,
+        operation: &Operation,
+        round: usize,
+        figures: &mut Figures,
+    ) -> Result<(), String> {
+        let count = self.hosts.len();
+        for turn in 0..count {
+            let index = (round + turn) % count;
+            let figure = match self.measure(index, operation) {
+                Ok(figure) => Some(figure),
+                Err(trouble) => self.no_figure(index, operation, trouble)?,
+            };
+            figures[index].push(figure);
+        }
+        Ok(())
+    }
+
+    fn no_figure(
+        &self,
+        index: usize,
+        operation: &Operation,
+        trouble: Trouble,
+    ) -> Result<Option<f64>, String> {
+        let host = &self.hosts[index];
+        let name = operation.name;
+        match trouble {
+            Trouble::Wrong(message) => Err(format!(
+                "{name} in {}: wrong output: {message}",
+                host.name()
+            )),
+            Trouble::Refused(message) if host.kind == Kind::Turnkey => {
+                Err(format!("{name} in turnkey: {message}"))
+            }
+            Trouble::Refused(message) => {
+                eprintln!("{name} in {}: {message}", host.name());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Nanoseconds for one operation in a fresh folder.
+    fn measure(&mut self, index: usize, operation: &Operation) -> Result<f64, Trouble> {
+        let folder = self.scratch.fresh()?;
+        let command = self.hosts[index].with_directory(&self.module, &folder, operation.word);
+        let figure = self.run(command, operation);
+        let removed = std::fs::remove_dir_all(&folder);
+        removed.map_err(|error| format!("cannot remove `{}`: {error}", folder.display()))?;
+        figure
+    }
+
+    fn run(&self, mut command: Command, operation: &Operation) -> Result<f64, Trouble> {
+        let [said, written] = ["stderr", "stdout"].map(|name| self.scratch.file(name));
+        let output = match operation.output {
+            Output::Nowhere => Stdio::null(),
+            Output::Pipe => Stdio::piped(),
+            Output::File => Stdio::from(create(&written)?),
+        };
+        // Standard error goes to a file, so that a talkative host never waits for a reader.
+        command.stdin(Stdio::null()).stdout(output);
+        command.stderr(create(&said)?);
+        let child = command
+            .spawn()
+            .map_err(|error| format!("cannot run it: {error}"))?;
+        let piped = finish(child, &said)?;
+        let report = Report::read(&said, operation.word)?;
+        let lines = match operation.output {
+            Output::Nowhere => return Ok(report.nanoseconds_each()),
+            Output::Pipe => piped,
+            Output::File => Some(lines::check(open(&written)?).map_err(Trouble::Wrong)?),
+        };
+        report.counted(lines)
+    }
+
+    fn row(&self, operation: &'static Operation, figures: Figures) -> Row {
+        let mut bounds = Vec::new();
+        if let Some(limit) = operation.peer_bound {
+            let measured = self.ratio(&figures, Kind::Wasmtime);
+            bounds.push(Bound::at_most("/wasmtime", measured, limit));
+        }
+        if operation.native_bound {
+            bounds.push(self.native_bound(&figures));
+        }
+        Row {
+            operation,
+            figures,
+            bounds,
+        }
+    }
+
+    fn native_bound(&self, figures: &Figures) -> Bound {
+        let ours = self.figures(figures, Kind::Turnkey);
+        let native = self.figures(figures, Kind::Native);
+        let margins = per_round(ours, native, |ours, native| {
+            NATIVE_FACTOR * native + NATIVE_EXTRA_NS - ours
+        });
+        Bound {
+            name: "native".to_owned(),
+            limit: format!("× {NATIVE_FACTOR} + {NATIVE_EXTRA_NS} ns"),
+            margin: median(margins.into_iter().flatten()),
+        }
+    }
+
+    /// The figures of a host, or none if it is not on this machine.
+    fn figures<'a>(&self, figures: &'a Figures, kind: Kind) -> &'a [Option<f64>] {
+        let index = self.hosts.iter().position(|host| host.kind == kind);
+        index.map_or(&[], |index| &figures[index])
+    }
+
+    fn ratio(&self, figures: &Figures, to: Kind) -> Option<f64> {
+        let ours = self.figures(figures, Kind::Turnkey);
+        ratio(ours, self.figures(figures, to))
+    }
+
+    fn report(&self, options: &Options, rounds: usize, rows: &[Row]) -> Result<(), String> {
+        let machine = machine::describe(self.hosts.iter());
+        println!("{}", machine::line(&machine));
+        println!("nanoseconds an operation, medians of {rounds} rounds\n");
+        print!("{}", self.table(rows));
+        let operations: Vec<Value> = rows.iter().map(|row| self.row_json(row)).collect();
+        let report = json!({
+            "bench": "hostcalls",
+            "machine": machine,
+            "rounds": rounds,
+            "operations": operations,
+        });
+        write_json(options, &report)?;
+        if !options.check {
+            return Ok(());
+        }
+        bounds::check(rows.iter().flat_map(|row| {
+            let name = row.operation.name;
+            row.bounds.iter().map(move |bound| (name, bound))
+        }))
+    }
+
+    fn table(&self, rows: &[Row]) -> String {
+        let headings = [
+            "operation",
+            "native",
+            "turnkey",
+            "wasmtime",
+            "node",
+            "turnkey/wasmtime",
+            "turnkey/native",
+            "bounds",
+        ];
+        let cells: Vec<Vec<String>> = rows.iter().map(|row| self.cells(row)).collect();
+        table::render(&headings, &cells)
+    }
+
+    fn cells(&self, row: &Row) -> Vec<String> {
+        let mut cells = vec![row.operation.name.to_owned()];
+        for kind in [Kind::Native, Kind::Turnkey, Kind::Wasmtime, Kind::Node] {
+            let figures = self.figures(&row.figures, kind);
+            cells.push(table::number(median(figures.iter().flatten().copied()), 1));
+        }
+        for kind in [Kind::Wasmtime, Kind::Native] {
+            cells.push(table::number(self.ratio(&row.figures, kind), 3));
+        }
+        let bounds: Vec<String> = row.bounds.iter().map(Bound::cell).collect();
+        cells.push(bounds.join("; "));
+        cells
+    }
+
+    fn row_json(&self, row: &Row) -> Value {
+        let hosts: serde_json::Map<String, Value> = self
+            .hosts
+            .iter()
+            .zip(&row.figures)
+            .map(|(host, figures)| (host.name().to_owned(), figures_json(figures)))
+            .collect();
+        let ours = self.figures(&row.figures, Kind::Turnkey);
+        let ratios = |kind| {
+            let theirs = self.figures(&row.figures, kind);
+            figures_json(&per_round(ours, theirs, |ours, theirs| ours / theirs))
+        };
+        json!({
+            "name": row.operation.name,
+            "ns_each": hosts,
+            "turnkey_to_wasmtime": ratios(Kind::Wasmtime),
+            "turnkey_to_native": ratios(Kind::Native),
+            "bounds": row.bounds.iter().map(Bound::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn figures_json(figures: &[Option<f64>]) -> Value {
+    json!({
+        "median": median(figures.iter().flatten().copied()),
+        "rounds": figures,
+    })
+}
+
+/// Waits for the guest to end well; where its output is a pipe, says how many lines came.
+fn finish(mut child: Child, said: &Path) -> Result<Option<u64>, Trouble> {
+    let lines = child.stdout.take().map(lines::check);
+    // A reader that gave up has closed its end by now, so the guest cannot be stuck in writing to it.
+    let status = child
+        .wait()
+        .map_err(|error| format!("cannot wait for it: {error}"))?;
+    // First of all: a guest whose reader gave up ends badly, too.
+    let lines = lines.transpose().map_err(Trouble::Wrong)?;
+    if status.success() {
+        return Ok(lines);
+    }
+    let text = std::fs::read_to_string(said).unwrap_or_default();
+    Err(Trouble::Refused(format!("{status}\n{}", text.trim_end())))
+}
+
+/// What the guest says of its run: `NAME ITERATIONS NANOSECONDS_TOTAL`.
+struct Report {
+    iterations: u64,
+    nanoseconds: f64,
+}
+
+impl Report {
+    fn read(said: &Path, word: &str) -> Result<Self, Trouble> {
+        let text = std::fs::read_to_string(said).map_err(|error| error.to_string())?;
+        let report = text.lines().find_map(|line| Self::parse(line, word));
+        report.ok_or_else(|| Trouble::Refused(format!("it reported no `{word}`, but {text:?}")))
+    }
+
+    fn parse(line: &str, word: &str) -> Option<Self> {
+        let mut fields = line.split_whitespace();
+        if fields.next() != Some(word) {
+            return None;
+        }
+        let iterations: u64 = fields.next()?.parse().ok()?;
+        let nanoseconds = fields.next()?.parse().ok()?;
+        (iterations > 0).then_some(Self {
+            iterations,
+            nanoseconds,
+        })
+    }
+
+    fn nanoseconds_each(&self) -> f64 {
+        self.nanoseconds / self.iterations as f64
+    }
+
+    /// Lines of `stdout_line`: the guest writes some before it takes the time, as it does with every operation.
+    fn lines(&self) -> u64 {
+        self.iterations + (self.iterations / 10).clamp(1, 100_000)
+    }
+
+    /// The figure, if as many lines came out as the guest wrote.
+    fn counted(&self, lines: Option<u64>) -> Result<f64, Trouble> {
+        let (came, written) = (lines.unwrap_or(0), self.lines());
+        if came == written {
+            return Ok(self.nanoseconds_each());
+        }
+        Err(Trouble::Wrong(format!(
+            "{came} lines of {written} came out"
+        )))
+    }
+}
+
+fn create(path: &Path) -> Result<File, String> {
+    File::create(path).map_err(|error| format!("cannot make `{}`: {error}", path.display()))
+}
+
+fn open(path: &Path) -> Result<File, String> {
+    File::open(path).map_err(|error| format!("cannot open `{}`: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_three_fields() {
+        let report = Report::parse("fd_seek 200 5000", "fd_seek").unwrap();
+        assert_eq!(report.nanoseconds_each(), 25.0);
+        assert!(Report::parse("fd_seek 200", "fd_seek").is_none());
+        assert!(Report::parse("fd_seek 0 0", "fd_seek").is_none());
+        assert!(Report::parse("other 1 1", "fd_seek").is_none());
+    }
+
+    #[test]
+    fn lost_lines_are_no_figure() {
+        let report = Report::parse("stdout_line 30 300", "stdout_line").unwrap();
+        assert!(matches!(report.counted(Some(33)), Ok(10.0)));
+        assert!(matches!(report.counted(Some(32)), Err(Trouble::Wrong(_))));
+    }
+
+    #[test]
+    fn only_known_operations_are_chosen() {
+        let options = |only: &str| Options {
+            only: vec![only.to_owned()],
+            ..Options::default()
+        };
+        assert_eq!(chosen(&options("fd_seek")).unwrap().len(), 1);
+        assert!(chosen(&options("seek")).is_err());
+    }
+}

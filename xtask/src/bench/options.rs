@@ -1,0 +1,83 @@
+//! The words after `cargo xtask bench NAME`.
+
+use std::path::PathBuf;
+
+/// What was asked for.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Options {
+    pub(super) rounds: Option<usize>,
+    pub(super) only: Vec<String>,
+    pub(super) json: Option<PathBuf>,
+    pub(super) check: bool,
+}
+
+impl Options {
+    /// Reads the words.
+    ///
+    /// # Errors
+    /// The word that was not understood.
+    pub(super) fn parse(words: &[String]) -> Result<Self, String> {
+        let mut options = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("`{word}` needs a value"));
+            match word.as_str() {
+                "--rounds" => options.rounds = Some(rounds(value()?)?),
+                "--only" => options.only.extend(value()?.split(',').map(str::to_owned)),
+                "--json" => options.json = Some(PathBuf::from(value()?)),
+                "--check" => options.check = true,
+                _ => return Err(format!("unknown option `{word}`")),
+            }
+        }
+        Ok(options)
+    }
+
+    /// Is this operation to be measured?
+    pub(super) fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+}
+
+fn rounds(word: &str) -> Result<usize, String> {
+    match word.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("`--rounds {word}`: a number from 1 on is needed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options, String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Options::parse(&words)
+    }
+
+    #[test]
+    fn all_of_them() {
+        let options = parse("--rounds 3 --only a,b --json x.json --check").unwrap();
+        assert_eq!(options.rounds, Some(3));
+        assert_eq!(options.json, Some(PathBuf::from("x.json")));
+        assert!(options.check);
+        assert!(options.wants("a") && options.wants("b") && !options.wants("c"));
+    }
+
+    #[test]
+    fn none_means_everything() {
+        assert!(parse("").unwrap().wants("anything"));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        assert_eq!(
+            parse("--round 3"),
+            Err("unknown option `--round`".to_owned())
+        );
+        assert_eq!(
+            parse("--rounds"),
+            Err("`--rounds` needs a value".to_owned())
+        );
+        assert!(parse("--rounds 0").is_err());
+    }
+}

@@ -1,0 +1,280 @@
+//! `cargo xtask conformance --suite FOLDER`: the WASI project's own test suite, by its own runner.
+//!
+//! Nothing of the suite is kept here but the adapter, conformance/turnkey.py. All of the tests have to pass: there is
+//! no list of known failures.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a task works on the developer's files and starts programs"
+)]
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::bench::tree;
+
+const USAGE: &str = "\
+usage: cargo xtask conformance --suite FOLDER
+
+FOLDER is the suite with its compiled tests:
+  git clone --depth 1 --branch prod/testsuite-base https://github.com/WebAssembly/wasi-testsuite FOLDER
+
+TURNKEY=COMMAND tests that command instead of this tree's release build; PYTHON names the interpreter.
+";
+
+/// The languages whose tests the suite has for Preview 1.
+const LANGUAGES: [&str; 3] = ["assemblyscript", "c", "rust"];
+
+/// The one preview that Turnkey has so far. The adapter says so too.
+const VERSION: &str = "wasm32-wasip1";
+
+/// The oldest Python that the suite's runner works with, as Python writes a version.
+const PYTHON_AT_LEAST: &str = "(3, 12)";
+
+/// Interpreters to try, the usual one first.
+const PYTHONS: [&str; 4] = ["python3", "python3.14", "python3.13", "python3.12"];
+
+/// Runs the suite.
+///
+/// # Errors
+/// No suite, no Python, a build that failed, or how many tests did not pass.
+pub(crate) fn run(words: &[String]) -> Result<(), String> {
+    let suite = match words {
+        [flag, folder] if flag == "--suite" => PathBuf::from(folder),
+        _ => return Err(USAGE.to_owned()),
+    };
+    let runner = suite.join("test-runner/wasi_test_runner.py");
+    if !runner.is_file() {
+        return Err(format!(
+            "`{}` is not the suite: it has no test-runner/wasi_test_runner.py\n\n{USAGE}",
+            suite.display()
+        ));
+    }
+    let python = virtual_environment(&suite)?;
+    let command = command_under_test()?;
+    let work = tree::target().join("conformance");
+    let tests = copy_tests(&suite, &work)?;
+    let results = work.join("results.json");
+    run_tests(&python, &runner, &command, &tests, &results)?;
+    Tally::read(&results)?.verdict()
+}
+
+/// TURNKEY, or this tree's release build, in a shell's words.
+fn command_under_test() -> Result<OsString, String> {
+    if let Some(command) = std::env::var_os("TURNKEY") {
+        return Ok(command);
+    }
+    let path = tree::build_cli()?;
+    let text = path.to_str().ok_or("the target folder is not UTF-8")?;
+    Ok(quoted(text).into())
+}
+
+/// One word for a shell, whatever is in it.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The interpreter of a virtual environment that has what the runner imports, made the first time.
+fn virtual_environment(suite: &Path) -> Result<PathBuf, String> {
+    let folder = tree::target().join("conformance-venv");
+    let python = folder.join("bin/python");
+    let complete = folder.join("complete");
+    if complete.is_file() && is_recent(python.as_os_str()) {
+        return Ok(python);
+    }
+    let system = find_python()?;
+    let make = ["-m", "venv", "--clear"];
+    succeed(Command::new(system).args(make).arg(&folder))?;
+    let requirements = suite.join("test-runner/requirements/prod.txt");
+    let install = ["-m", "pip", "install", "--quiet", "--requirement"];
+    succeed(Command::new(&python).args(install).arg(requirements))?;
+    // Written last: an installation that was cut short is made again.
+    fs::write(&complete, "").map_err(|error| format!("`{}`: {error}", complete.display()))?;
+    Ok(python)
+}
+
+fn find_python() -> Result<OsString, String> {
+    let chosen = std::env::var_os("PYTHON");
+    let candidates: Vec<OsString> = match chosen {
+        Some(python) => vec![python],
+        None => PYTHONS.map(OsString::from).to_vec(),
+    };
+    let found = candidates.into_iter().find(|python| is_recent(python));
+    found.ok_or_else(|| {
+        "the suite's runner needs Python 3.12 or later\nhint: PYTHON=PATH names one".to_owned()
+    })
+}
+
+fn is_recent(python: &std::ffi::OsStr) -> bool {
+    let question = format!("import sys; sys.exit(sys.version_info < {PYTHON_AT_LEAST})");
+    let status = Command::new(python)
+        .args(["-c", &question])
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
+fn succeed(command: &mut Command) -> Result<(), String> {
+    let status = command
+        .status()
+        .map_err(|error| format!("cannot run {command:?}: {error}"))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(format!("{command:?}: {status}"))
+}
+
+/// Copies the tests: they write into folders beside themselves, and a suite that is somebody's clone stays as it was.
+fn copy_tests(suite: &Path, work: &Path) -> Result<Vec<PathBuf>, String> {
+    let copied = LANGUAGES.into_iter().map(|language| {
+        let tests = format!("tests/{language}/testsuite/{VERSION}");
+        let (from, to) = (suite.join(&tests), work.join(&tests));
+        if !from.is_dir() {
+            return Err(format!(
+                "no `{}`\nhint: the branch without compiled tests was cloned; take prod/testsuite-base",
+                from.display()
+            ));
+        }
+        copy_anew(&from, &to).map_err(|error| format!("cannot copy `{}`: {error}", from.display()))?;
+        Ok(to)
+    });
+    copied.collect()
+}
+
+fn copy_anew(from: &Path, to: &Path) -> std::io::Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    copy_folder(from, to)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy_folder(&from, &to)?;
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(from)?, to)?;
+        } else {
+            fs::copy(from, to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the tests passed is read from the results: the runner's exit status is also that of a host that skipped all.
+fn run_tests(
+    python: &Path,
+    runner: &Path,
+    command: &OsString,
+    tests: &[PathBuf],
+    results: &Path,
+) -> Result<(), String> {
+    if results.exists() {
+        fs::remove_file(results).map_err(|error| format!("`{}`: {error}", results.display()))?;
+    }
+    Command::new(python)
+        .arg(runner)
+        .arg("--runtime-adapter")
+        .arg(tree::root().join("conformance/turnkey.py"))
+        .arg("--json-output-location")
+        .arg(results)
+        .arg("--disable-colors")
+        .arg("--test-suite")
+        .args(tests)
+        .env("TURNKEY", command)
+        // Its own calls that a later Python deprecates are no news to us.
+        .env("PYTHONWARNINGS", "ignore::DeprecationWarning")
+        // Neither the suite nor the adapter gets a `__pycache__` beside it.
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .status()
+        .map_err(|error| format!("cannot run the suite's runner: {error}"))?;
+    Ok(())
+}
+
+/// The runner's results, added up over the suites.
+#[derive(Debug, Default, PartialEq)]
+struct Tally {
+    passed: u64,
+    total: u64,
+    others: Vec<String>,
+}
+
+impl Tally {
+    fn read(results: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(results)
+            .map_err(|_| "the suite's runner ended without results".to_owned())?;
+        Self::parse(&text)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let report: Value = serde_json::from_str(text)
+            .map_err(|error| format!("the runner's results are not JSON: {error}"))?;
+        let suites = report["results"].as_array().into_iter().flatten();
+        let mut tally = Self::default();
+        for test in suites.flat_map(|suite| suite["tests"].as_array().into_iter().flatten()) {
+            tally.add(test);
+        }
+        Ok(tally)
+    }
+
+    fn add(&mut self, test: &Value) {
+        self.total += 1;
+        match test["outcome"].as_str() {
+            Some("pass") => self.passed += 1,
+            outcome => {
+                let name = test["name"].as_str().unwrap_or("?");
+                self.others
+                    .push(format!("{name}: {}", outcome.unwrap_or("?")));
+            }
+        }
+    }
+
+    /// Every test has to have run and passed; none at all is no success either.
+    fn verdict(&self) -> Result<(), String> {
+        let Self { passed, total, .. } = self;
+        if *total > 0 && passed == total {
+            println!("conformance: {passed} of {total} tests passed");
+            return Ok(());
+        }
+        Err(format!(
+            "conformance: {passed} of {total} tests passed\n{}",
+            self.others.join("\n")
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skipped_test_has_not_passed() {
+        let tally = Tally::parse(
+            r#"{"results": [
+                {"tests": [{"name": "a", "outcome": "pass"}, {"name": "b", "outcome": "skip"}]},
+                {"tests": [{"name": "c", "outcome": "fail"}]}
+            ]}"#,
+        )
+        .unwrap();
+        assert_eq!((tally.passed, tally.total), (1, 3));
+        assert_eq!(tally.others, ["b: skip", "c: fail"]);
+        assert!(tally.verdict().is_err());
+    }
+
+    #[test]
+    fn no_test_at_all_is_no_success() {
+        assert!(Tally::parse("{}").unwrap().verdict().is_err());
+    }
+
+    #[test]
+    fn a_word_stays_one_word() {
+        assert_eq!(quoted("a b'c"), r"'a b'\''c'");
+    }
+}

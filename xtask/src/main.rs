@@ -1,0 +1,33 @@
+//! The one entry for every task of this repository: `cargo xtask TASK`.
+
+use std::process::ExitCode;
+
+mod bench;
+mod conformance;
+mod guests;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  guests [NAME…]                 compile the guest programs again, and write the hashes of their sources
+  conformance --suite FOLDER     run the WASI project's test suite with conformance/turnkey.py
+  bench hostcalls [--json FILE]  each host call beside a peer and beside native code
+  bench startup   [--json FILE]  whole runs of a small module beside a peer
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match words.first().map(String::as_str) {
+        Some("guests") => guests::run(&words[1..]),
+        Some("conformance") => conformance::run(&words[1..]),
+        Some("bench") => bench::run(&words[1..]),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{}", message.trim_end());
+            ExitCode::FAILURE
+        }
+    }
+}
