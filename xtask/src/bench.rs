@@ -2,10 +2,7 @@
 //!
 //! Not a benchmark harness for functions: whole processes are run, in turn, so that a noisy machine is noisy for all of
 //! them. The bounds are those of SPECIFICATION.md, and are only enforced with `--check`.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "a bench measures with the real clock and starts programs"
-)]
+#![allow(clippy::disallowed_methods, reason = "a bench measures with the real clock and starts programs")]
 
 use std::path::PathBuf;
 
@@ -30,6 +27,7 @@ usage: cargo xtask bench hostcalls|startup [OPTIONS]
   --rounds N     rounds, each with every host in it (hostcalls: 5, startup: 60)
   --only A,B     only these operations (hostcalls)
   --json FILE    write everything that was measured, and on what
+  --folder DIR   where the guests of `hostcalls` have their files (a folder in memory, if there is one)
   --check        fail if a bound is not met, or cannot be judged
 
 The peer is `wasmtime` on PATH, or the binary that WASMTIME names.
@@ -57,8 +55,7 @@ fn write_json(options: &Options, report: &serde_json::Value) -> Result<(), Strin
         return Ok(());
     };
     let text = serde_json::to_string_pretty(report).map_err(|error| error.to_string())?;
-    std::fs::write(path, text + "\n")
-        .map_err(|error| format!("cannot write `{}`: {error}", path.display()))
+    std::fs::write(path, text + "\n").map_err(|error| format!("cannot write `{}`: {error}", path.display()))
 }
 
 /// A program of the committed guests.
@@ -67,7 +64,5 @@ fn guest(name: &str) -> Result<PathBuf, String> {
     if path.is_file() {
         return Ok(path);
     }
-    Err(format!(
-        "no `guests/bin/{name}`\nhint: `cargo xtask guests` compiles the guest programs"
-    ))
+    Err(format!("no `guests/bin/{name}`\nhint: `cargo xtask guests` compiles the guest programs"))
 }

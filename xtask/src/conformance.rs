@@ -2,10 +2,7 @@
 //!
 //! Nothing of the suite is kept here but the adapter, conformance/turnkey.py. All of the tests have to pass: there is
 //! no list of known failures.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "a task works on the developer's files and starts programs"
-)]
+#![allow(clippy::disallowed_methods, reason = "a task works on the developer's files and starts programs")]
 
 use std::ffi::OsString;
 use std::fs;
@@ -103,24 +100,17 @@ fn find_python() -> Result<OsString, String> {
         None => PYTHONS.map(OsString::from).to_vec(),
     };
     let found = candidates.into_iter().find(|python| is_recent(python));
-    found.ok_or_else(|| {
-        "the suite's runner needs Python 3.12 or later\nhint: PYTHON=PATH names one".to_owned()
-    })
+    found.ok_or_else(|| "the suite's runner needs Python 3.12 or later\nhint: PYTHON=PATH names one".to_owned())
 }
 
 fn is_recent(python: &std::ffi::OsStr) -> bool {
     let question = format!("import sys; sys.exit(sys.version_info < {PYTHON_AT_LEAST})");
-    let status = Command::new(python)
-        .args(["-c", &question])
-        .stderr(Stdio::null())
-        .status();
+    let status = Command::new(python).args(["-c", &question]).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }
 
 fn succeed(command: &mut Command) -> Result<(), String> {
-    let status = command
-        .status()
-        .map_err(|error| format!("cannot run {command:?}: {error}"))?;
+    let status = command.status().map_err(|error| format!("cannot run {command:?}: {error}"))?;
     if status.success() {
         return Ok(());
     }
@@ -208,14 +198,13 @@ struct Tally {
 
 impl Tally {
     fn read(results: &Path) -> Result<Self, String> {
-        let text = fs::read_to_string(results)
-            .map_err(|_| "the suite's runner ended without results".to_owned())?;
+        let text = fs::read_to_string(results).map_err(|_| "the suite's runner ended without results".to_owned())?;
         Self::parse(&text)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let report: Value = serde_json::from_str(text)
-            .map_err(|error| format!("the runner's results are not JSON: {error}"))?;
+        let report: Value =
+            serde_json::from_str(text).map_err(|error| format!("the runner's results are not JSON: {error}"))?;
         let suites = report["results"].as_array().into_iter().flatten();
         let mut tally = Self::default();
         for test in suites.flat_map(|suite| suite["tests"].as_array().into_iter().flatten()) {
@@ -230,8 +219,7 @@ impl Tally {
             Some("pass") => self.passed += 1,
             outcome => {
                 let name = test["name"].as_str().unwrap_or("?");
-                self.others
-                    .push(format!("{name}: {}", outcome.unwrap_or("?")));
+                self.others.push(format!("{name}: {}", outcome.unwrap_or("?")));
             }
         }
     }
@@ -243,10 +231,7 @@ impl Tally {
             println!("conformance: {passed} of {total} tests passed");
             return Ok(());
         }
-        Err(format!(
-            "conformance: {passed} of {total} tests passed\n{}",
-            self.others.join("\n")
-        ))
+        Err(format!("conformance: {passed} of {total} tests passed\n{}", self.others.join("\n")))
     }
 }
 

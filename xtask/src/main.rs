@@ -11,8 +11,9 @@ usage: cargo xtask TASK
 
   guests [NAME…]                 compile the guest programs again, and write the hashes of their sources
   conformance --suite FOLDER     run the WASI project's test suite with conformance/turnkey.py
-  bench hostcalls [--json FILE]  each host call beside a peer and beside native code
-  bench startup   [--json FILE]  whole runs of a small module beside a peer
+  bench hostcalls                each host call beside a peer and beside native code
+  bench startup                  whole runs of a small module beside a peer
+      [--rounds N] [--only NAME,…] [--json FILE] [--folder FOLDER] [--check]
 ";
 
 fn main() -> ExitCode {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use turnkey::{ErrorCode, Error, GrantError, Limit, Missing};
+use turnkey::{Error, ErrorCode, GrantError, Limit, Missing};
 
 use crate::exit;
 
@@ -48,15 +48,16 @@ impl Message {
             Error::Precompiled => cannot_run(format!("`{app}` is precompiled: native code, from whoever made it"))
                 .hint("if you made it: `--precompiled`"),
             Error::Invalid(what) => cannot_run(format!("`{app}` is not a valid module: {}", escaped(what))),
-            Error::Artifact(what) => {
-                cannot_run(format!("`{app}` is not loaded: {}", escaped(what))).hint("compile it again: `turnkey compile`")
-            }
+            Error::Artifact(what) => cannot_run(format!("`{app}` is not loaded: {}", escaped(what)))
+                .hint("compile it again: `turnkey compile`"),
             Error::Missing(missing) => missing_imports(&app, missing),
             Error::NoExport { name, exports } => no_export(&app, name, exports),
             Error::Argument(what) => Message::new(exit::USAGE, escaped(what)),
             Error::Grant(grant) => Message::of_grant(grant),
-            Error::Limit { limit, what } => Message::new(exit::STOPPED, format!("`{app}` was stopped by `{}`: {what}", limit.flag()))
-                .hint(format!("a larger `{}`", limit.flag())),
+            Error::Limit { limit, what } => {
+                Message::new(exit::STOPPED, format!("`{app}` was stopped by `{}`: {what}", limit.flag()))
+                    .hint(format!("a larger `{}`", limit.flag()))
+            }
             Error::NotMadeFor(_) | Error::Engine(_) => Message::new(exit::FAILED, escaped(&error.to_string())),
             _ => Message::new(exit::FAILED, escaped(&error.to_string())),
         }
@@ -73,7 +74,8 @@ impl Message {
                 Message::new(exit::FAILED, format!("{name} cannot be handed over: {}", words(*code)))
             }
             GrantError::Descriptors(_) => {
-                Message::new(exit::FAILED, "more is handed over than `--max-descriptors` allows").hint("a larger `--max-descriptors`")
+                Message::new(exit::FAILED, "more is handed over than `--max-descriptors` allows")
+                    .hint("a larger `--max-descriptors`")
             }
         }
     }
@@ -83,7 +85,9 @@ impl Message {
 pub(crate) fn unreadable(path: &str, code: ErrorCode) -> Message {
     let path = escaped(path);
     match code {
-        ErrorCode::NoEntry | ErrorCode::NotDirectory => Message::new(exit::NOT_FOUND, format!("there is no file `{path}`")),
+        ErrorCode::NoEntry | ErrorCode::NotDirectory => {
+            Message::new(exit::NOT_FOUND, format!("there is no file `{path}`"))
+        }
         ErrorCode::IsDirectory => Message::new(exit::CANNOT_RUN, format!("`{path}` is a directory, not a program")),
         ErrorCode::Invalid => Message::new(exit::CANNOT_RUN, format!("`{path}` is no regular file")),
         code => Message::new(exit::CANNOT_RUN, format!("`{path}` cannot be read: {}", words(code))),

@@ -87,9 +87,9 @@ impl Capabilities {
             audit: Audit::new(limits.refusals),
             grant_names: GrantNames::new(&grants.directories),
             budget: Budget::new(&limits),
-            end: limits.timeout.map(|timeout| {
-                Deadline::after_ns(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
-            }),
+            end: limits
+                .timeout
+                .map(|timeout| Deadline::after_ns(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))),
             sorted_listings: grants.deterministic_files,
             limits,
             found_open,

@@ -20,7 +20,7 @@ use crate::rights::Rights;
 pub(crate) fn fd_read(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, nread: u32) -> Outcome {
     let nread = call.memory.place(nread)?;
     let mut buffers = call.memory.buffers(iovs, iovs_len)?;
-    let descriptor = call.fds.get_mut(fd)?;
+    let descriptor = call.fds.get(fd)?;
     let wait = descriptor.wait(call.host);
     if !matches!(descriptor.kind, Kind::Directory(_)) {
         descriptor.must(Rights::FD_READ)?;
@@ -31,7 +31,7 @@ pub(crate) fn fd_read(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, nr
         Kind::Source(source) => source.read(&mut buffers, wait)?,
         Kind::Connection(connection) => connection.receive(&mut buffers, ReceiveFlags::default(), wait)?.0,
         Kind::Directory(_) => return Err(ErrorCode::IsDirectory.into()),
-        Kind::Sink(_) | Kind::Listener(_) => return Err(ErrorCode::BadDescriptor.into()),
+        Kind::Sink(_) | Kind::Listener(_) | Kind::Unresolved(_) => return Err(ErrorCode::BadDescriptor.into()),
     };
     put_count(call, nread, read)
 }
@@ -40,7 +40,7 @@ pub(crate) fn fd_read(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, nr
 pub(crate) fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, nwritten: u32) -> Outcome {
     let nwritten = call.memory.place(nwritten)?;
     let mut buffers = call.memory.buffers(iovs, iovs_len)?;
-    let descriptor = call.fds.get_mut(fd)?;
+    let descriptor = call.fds.get(fd)?;
     let wait = descriptor.wait(call.host);
     if !matches!(descriptor.kind, Kind::Directory(_)) {
         descriptor.must(Rights::FD_WRITE)?;
@@ -51,7 +51,7 @@ pub(crate) fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, n
         Kind::Sink(sink) => sink.write(&mut buffers, wait)?,
         Kind::Connection(connection) => connection.send(&buffers, wait)?,
         Kind::Directory(_) => return Err(ErrorCode::IsDirectory.into()),
-        Kind::Source(_) | Kind::Listener(_) => return Err(ErrorCode::BadDescriptor.into()),
+        Kind::Source(_) | Kind::Listener(_) | Kind::Unresolved(_) => return Err(ErrorCode::BadDescriptor.into()),
     };
     put_count(call, nwritten, written)
 }
@@ -60,7 +60,7 @@ pub(crate) fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, n
 pub(crate) fn fd_pread(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, offset: u64, nread: u32) -> Outcome {
     let nread = call.memory.place(nread)?;
     let mut buffers = call.memory.buffers(iovs, iovs_len)?;
-    let read = call.fds.get_mut(fd)?.as_file(Rights::FD_READ)?.read_at(&mut buffers, offset)?;
+    let read = call.fds.get(fd)?.as_file(Rights::FD_READ)?.read_at(&mut buffers, offset)?;
     put_count(call, nread, read)
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn fd_pread(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, o
 pub(crate) fn fd_pwrite(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, offset: u64, nwritten: u32) -> Outcome {
     let nwritten = call.memory.place(nwritten)?;
     let buffers: Buffers<'_> = call.memory.buffers(iovs, iovs_len)?;
-    let written = call.fds.get_mut(fd)?.as_file(Rights::FD_WRITE)?.write_at(&buffers, offset)?;
+    let written = call.fds.get(fd)?.as_file(Rights::FD_WRITE)?.write_at(&buffers, offset)?;
     put_count(call, nwritten, written)
 }
 
@@ -115,7 +115,7 @@ pub(crate) fn fd_tell(call: &mut Call<'_>, fd: u32, offset: u32) -> Outcome {
 
 #[inline]
 fn position(fds: &mut Descriptors, fd: u32, rights: Rights, offset: i64, whence: Whence) -> Result<u64, ErrorCode> {
-    let descriptor = fds.get_mut(fd)?;
+    let descriptor = fds.get(fd)?;
     match &descriptor.kind {
         Kind::Source(Source::Host(stream)) | Kind::Sink(Sink::Host(stream)) => {
             descriptor.must(rights)?;
@@ -154,7 +154,7 @@ fn sync(call: &mut Call<'_>, fd: u32, rights: Rights, data_only: bool) -> Outcom
 pub(crate) fn fd_readdir(call: &mut Call<'_>, fd: u32, buf: u32, buf_len: u32, cookie: u64, bufused: u32) -> Outcome {
     let bufused = call.memory.place(bufused)?;
     let buffer = call.memory.bytes_mut(buf, buf_len)?;
-    let descriptor = call.fds.get_mut(fd)?;
+    let descriptor = call.fds.get(fd)?;
     descriptor.as_directory(Rights::FD_READDIR)?;
     let Kind::Directory(open) = &mut descriptor.kind else {
         return Err(ErrorCode::NotDirectory.into());

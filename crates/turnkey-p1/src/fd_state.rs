@@ -4,7 +4,7 @@
 
 use turnkey_core::ErrorCode;
 use turnkey_core::filesystem::metadata::HostMetadata;
-use turnkey_core::filesystem::{FileKind, Metadata, NewTime, Request, Timestamp};
+use turnkey_core::filesystem::{Access, FileKind, Metadata, NewTime, Request, Timestamp};
 use turnkey_core::host::files::Advice;
 use turnkey_core::stream::{Sink, Source};
 
@@ -23,11 +23,11 @@ pub(crate) fn fd_advise(call: &mut Call<'_>, fd: u32, offset: u64, len: u64, adv
         5 => Advice::NoReuse,
         _ => return Err(ErrorCode::Invalid.into()),
     };
-    Ok(call.fds.get_mut(fd)?.as_file(Rights::FD_ADVISE)?.advise(offset, len, advice)?)
+    Ok(call.fds.get(fd)?.as_file(Rights::FD_ADVISE)?.advise(offset, len, advice)?)
 }
 
 pub(crate) fn fd_allocate(call: &mut Call<'_>, fd: u32, offset: u64, len: u64) -> Outcome {
-    Ok(call.fds.get_mut(fd)?.as_file(Rights::FD_ALLOCATE)?.allocate(offset, len)?)
+    Ok(call.fds.get(fd)?.as_file(Rights::FD_ALLOCATE)?.allocate(offset, len)?)
 }
 
 #[inline]
@@ -52,12 +52,12 @@ pub(crate) fn fd_fdstat_get(call: &mut Call<'_>, fd: u32, stat: u32) -> Outcome 
 /// No system call: the flags are the guest's own, and applied to each of its writes and waits.
 pub(crate) fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: u32, flags: u32) -> Outcome {
     let flags = FdFlags::parse(flags)?;
-    let descriptor = call.fds.get_mut(fd)?;
+    let descriptor = call.fds.get(fd)?;
     descriptor.must(Rights::FD_FDSTAT_SET_FLAGS)?;
     match &mut descriptor.kind {
         Kind::File(file) => file.set_flags(flags.file_flags()),
         // What is not a file has no end to append to, and nothing to synchronise: such flags are taken, and mean nothing.
-        Kind::Source(_) | Kind::Sink(_) | Kind::Directory(_) | Kind::Listener(_) | Kind::Connection(_) => {}
+        _ => {}
     }
     descriptor.nonblocking = flags.contains(FdFlags::NONBLOCK);
     Ok(())
@@ -68,7 +68,7 @@ pub(crate) fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: u32, flags: u32) -> O
 /// # Errors
 /// [`ErrorCode::NotCapable`]: one of them is not there to be kept.
 pub(crate) fn fd_fdstat_set_rights(call: &mut Call<'_>, fd: u32, base: u64, inheriting: u64) -> Outcome {
-    let descriptor = call.fds.get_mut(fd)?;
+    let descriptor = call.fds.get(fd)?;
     let kept = Rights::from_bits(base).zip(Rights::from_bits(inheriting));
     let (base, inheriting) = kept.ok_or(ErrorCode::NotCapable)?;
     if !descriptor.rights.contains(base) || !descriptor.inheriting.contains(inheriting) {
@@ -105,6 +105,7 @@ fn host_metadata(descriptor: &Descriptor) -> Result<Option<HostMetadata>, ErrorC
         Kind::Listener(listener) => listener.stat()?,
         Kind::Connection(connection) => connection.stat()?,
         Kind::Source(Source::Null) | Kind::Sink(Sink::Null) => return Ok(None),
+        Kind::Unresolved(_) => return Err(ErrorCode::BadDescriptor),
     }))
 }
 
@@ -121,18 +122,25 @@ const NOTHING: Metadata = Metadata {
 };
 
 pub(crate) fn fd_filestat_set_size(call: &mut Call<'_>, fd: u32, size: u64) -> Outcome {
-    Ok(call.fds.get_mut(fd)?.as_file(Rights::FD_FILESTAT_SET_SIZE)?.set_size(size)?)
+    Ok(call.fds.get(fd)?.as_file(Rights::FD_FILESTAT_SET_SIZE)?.set_size(size)?)
 }
 
 pub(crate) fn fd_filestat_set_times(call: &mut Call<'_>, fd: u32, atim: u64, mtim: u64, fst_flags: u32) -> Outcome {
     let (accessed, modified) = new_times(atim, mtim, fst_flags)?;
     let descriptor = call.fds.get(fd)?;
-    descriptor.must(Rights::FD_FILESTAT_SET_TIMES)?;
+    let access = match &descriptor.kind {
+        Kind::File(file) => file.access(),
+        Kind::Directory(open) => open.directory.access(),
+        _ => Access::ReadWrite,
+    };
+    // A grant for reading only answers for itself, with `read-only`; here it is what the guest gave up.
+    if access == Access::ReadWrite {
+        descriptor.must(Rights::FD_FILESTAT_SET_TIMES)?;
+    }
     match &descriptor.kind {
         Kind::File(file) => file.set_times(accessed, modified)?,
         Kind::Directory(open) => {
-            let mut request =
-                Request { call: call.name, audit: &mut call.host.audit, grants: &call.host.grant_names };
+            let mut request = Request { call: call.name, audit: &mut call.host.audit, grants: &call.host.grant_names };
             open.directory.set_times(&mut request, accessed, modified)?;
         }
         _ => return Err(ErrorCode::Invalid.into()),

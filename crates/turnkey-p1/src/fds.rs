@@ -1,6 +1,6 @@
 //! The guest's table of descriptors.
 
-use turnkey_core::filesystem::{Access, Directory, Entries, File, FileFlags, FileKind};
+use turnkey_core::filesystem::{Access, Directory, Entries, File, FileFlags, FileKind, Opened, Unresolved};
 use turnkey_core::limits::{Budget, Limit};
 use turnkey_core::sockets::{TcpConnection, TcpListener};
 use turnkey_core::stream::{Sink, Source, Wait};
@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Directory(OpenDirectory),
     Listener(TcpListener),
     Connection(TcpConnection),
+    /// A file or a directory: [`Descriptors::resolve`] finds out when it is first used. `None` only while it does.
+    Unresolved(Option<Unresolved>),
 }
 
 /// A directory, and how far it has been listed.
@@ -94,9 +96,22 @@ impl FdFlags {
 }
 
 impl Descriptor {
-    pub(crate) fn file(file: File, access: Access, inherited: Rights, nonblocking: bool) -> Self {
-        let rights = Rights::of_file(access, file.opened_for()) & inherited;
-        Descriptor { kind: Kind::File(file), rights, inheriting: Rights::empty(), nonblocking }
+    /// What was opened through a directory of this access, from which it can have at most these rights.
+    #[inline]
+    pub(crate) fn opened(opened: Opened, access: Access, inherited: Rights, nonblocking: bool) -> Self {
+        match opened {
+            Opened::File(file) => {
+                let rights = Rights::of_file(access, file.opened_for()) & inherited;
+                Descriptor { kind: Kind::File(file), rights, inheriting: Rights::empty(), nonblocking }
+            }
+            Opened::Directory(directory) => Descriptor::directory(directory, None, inherited),
+            Opened::Unresolved(unresolved) => Descriptor {
+                kind: Kind::Unresolved(Some(unresolved)),
+                rights: inherited,
+                inheriting: inherited,
+                nonblocking,
+            },
+        }
     }
 
     pub(crate) fn directory(directory: Directory, preopen: Option<Vec<u8>>, inherited: Rights) -> Self {
@@ -129,6 +144,28 @@ impl Descriptor {
         stream
     }
 
+    #[cold]
+    fn resolve(&mut self) -> Result<(), ErrorCode> {
+        let Kind::Unresolved(unresolved) = &mut self.kind else {
+            return Ok(());
+        };
+        match unresolved.take().ok_or(ErrorCode::BadDescriptor)?.resolve() {
+            Ok(opened) => {
+                let access = match &opened {
+                    Opened::File(file) => file.access(),
+                    Opened::Directory(directory) => directory.access(),
+                    Opened::Unresolved(_) => Access::ReadOnly,
+                };
+                *self = Descriptor::opened(opened, access, self.inheriting, self.nonblocking);
+                Ok(())
+            }
+            Err((still, code)) => {
+                *unresolved = Some(still);
+                Err(code)
+            }
+        }
+    }
+
     /// What it is.
     pub(crate) const fn file_kind(&self) -> FileKind {
         match &self.kind {
@@ -137,6 +174,7 @@ impl Descriptor {
             Kind::File(file) => file.kind(),
             Kind::Directory(_) => FileKind::Directory,
             Kind::Listener(_) | Kind::Connection(_) => FileKind::Socket,
+            Kind::Unresolved(_) => FileKind::Unknown,
         }
     }
 
@@ -207,11 +245,14 @@ impl Descriptors {
         let mut table = Descriptors::default();
         let streams = [found.stdin.map(Kind::Source), found.stdout.map(Kind::Sink), found.stderr.map(Kind::Sink)];
         for stream in streams {
-            // A stream that is closed leaves its number free only after the others have theirs.
-            host.budget.take_host(DESCRIPTOR_BYTES)?;
+            if stream.is_some() {
+                table.must_have_room(host)?;
+                host.budget.take_host(DESCRIPTOR_BYTES)?;
+                table.open += 1;
+            }
             table.slots.push(stream.map(Descriptor::stream));
-            table.open += 1;
         }
+        // A stream that is closed leaves its number free only after the others have theirs.
         table.lowest_free = table.slots.len();
         for preopen in found.preopens {
             let descriptor = Descriptor::directory(preopen.directory, Some(preopen.name), Rights::all());
@@ -219,44 +260,64 @@ impl Descriptors {
         }
         for listener in found.listeners {
             let (rights, inheriting) = (Rights::of_listener(), Rights::of_connection());
-            table.insert(Descriptor { kind: Kind::Listener(listener), rights, inheriting, nonblocking: false }, host)?;
+            table
+                .insert(Descriptor { kind: Kind::Listener(listener), rights, inheriting, nonblocking: false }, host)?;
         }
-        table.open = table.slots.iter().flatten().count() as u32;
         table.lowest_free = table.slots.iter().position(Option::is_none).unwrap_or(table.slots.len());
         Ok(table)
     }
 
+    /// A descriptor, to use.
+    ///
+    /// # Errors
+    /// [`ErrorCode::BadDescriptor`]; what it is may have to be found out, and then also as [`Unresolved::resolve`].
+    #[inline]
+    pub(crate) fn get(&mut self, fd: u32) -> Result<&mut Descriptor, ErrorCode> {
+        self.resolve(fd)?;
+        self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(ErrorCode::BadDescriptor)
+    }
+
+    /// A descriptor that [`Descriptors::resolve`] has been asked for: for calls that use several at once.
+    ///
     /// # Errors
     /// [`ErrorCode::BadDescriptor`]
     #[inline]
-    pub(crate) fn get(&self, fd: u32) -> Result<&Descriptor, ErrorCode> {
+    pub(crate) fn resolved(&self, fd: u32) -> Result<&Descriptor, ErrorCode> {
         self.slots.get(fd as usize).and_then(Option::as_ref).ok_or(ErrorCode::BadDescriptor)
     }
 
+    /// Finds out what a descriptor is, where that has been left open until it is used.
+    ///
     /// # Errors
-    /// [`ErrorCode::BadDescriptor`]
+    /// As [`Unresolved::resolve`]; one that is not there at all is no error here.
     #[inline]
-    pub(crate) fn get_mut(&mut self, fd: u32) -> Result<&mut Descriptor, ErrorCode> {
-        self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(ErrorCode::BadDescriptor)
+    pub(crate) fn resolve(&mut self, fd: u32) -> Result<(), ErrorCode> {
+        match self.slots.get_mut(fd as usize) {
+            Some(Some(descriptor)) if matches!(descriptor.kind, Kind::Unresolved(_)) => descriptor.resolve(),
+            _ => Ok(()),
+        }
     }
 
     /// Checks that one more may be opened, before the host opens it.
     ///
     /// # Errors
-    /// [`ErrorCode::TooManyDescriptors`]: `--max-descriptors`.
+    /// [`ErrorCode::TooManyDescriptors`]: `--max-descriptors`. [`ErrorCode::InsufficientMemory`]: what could not be paid for
+    /// afterwards would have been made or emptied for nothing.
     #[inline]
     pub(crate) fn must_have_room(&self, host: &mut Capabilities) -> Result<(), ErrorCode> {
-        if self.open < host.limits.descriptors {
-            return Ok(());
+        if self.open >= host.limits.descriptors {
+            host.budget.note(Limit::Descriptors);
+            return Err(ErrorCode::TooManyDescriptors);
         }
-        host.budget.note(Limit::Descriptors);
-        Err(ErrorCode::TooManyDescriptors)
+        host.budget.take_host(DESCRIPTOR_BYTES)?;
+        host.budget.give_host(DESCRIPTOR_BYTES);
+        Ok(())
     }
 
     /// Takes a descriptor in; its number.
     ///
     /// # Errors
-    /// As [`Descriptors::must_have_room`]; [`ErrorCode::InsufficientMemory`].
+    /// As [`Descriptors::must_have_room`].
     #[inline]
     pub(crate) fn insert(&mut self, descriptor: Descriptor, host: &mut Capabilities) -> Result<u32, ErrorCode> {
         self.must_have_room(host)?;
@@ -297,8 +358,8 @@ impl Descriptors {
     /// # Errors
     /// [`ErrorCode::BadDescriptor`]: one of the two is not open.
     pub(crate) fn renumber(&mut self, from: u32, to: u32, budget: &mut Budget) -> Result<(), ErrorCode> {
-        self.get(from)?;
-        self.get(to)?;
+        self.resolved(from)?;
+        self.resolved(to)?;
         if from == to {
             return Ok(());
         }

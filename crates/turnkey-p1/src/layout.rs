@@ -2,8 +2,8 @@
 
 use turnkey_core::filesystem::{FileKind, Metadata};
 
-/// `iovec` and `ciovec`: `buf` u32, `buf_len` u32.
-pub(crate) const IOVEC_BYTES: usize = 8;
+// `iovec` and `ciovec` (`buf` u32, `buf_len` u32) are read by the core: `Buffers::listed`.
+
 /// `fdstat`.
 pub(crate) const FDSTAT_BYTES: usize = 24;
 /// `filestat`.

@@ -7,7 +7,6 @@
 use turnkey_core::host::buffers::Buffers;
 
 use crate::call::{Fault, Outcome};
-use crate::layout::IOVEC_BYTES;
 
 /// The memory of a guest.
 pub(crate) struct GuestMemory<'a>(&'a mut [u8]);
@@ -75,27 +74,8 @@ impl<'a> GuestMemory<'a> {
     /// The buffers of a list of `iovec` or `ciovec` (witx: `iovec_array`), each of them checked.
     #[inline]
     pub(crate) fn buffers(&mut self, iovs: u32, count: u32) -> Outcome<Buffers<'_>> {
-        let list = self.range(iovs, u64::from(count) * IOVEC_BYTES as u64)?;
-        let memory_bytes = self.0.len();
-        // The list is read before the memory is borrowed for writing, one record at a time: a guest may have the kernel
-        // write over the list itself, but only after it has been read.
-        let mut ranges = smallvec::SmallVec::<[(u32, u32); 8]>::new();
-        for record in self.0[list].as_chunks::<IOVEC_BYTES>().0 {
-            let [a, b, c, d, e, f, g, h] = *record;
-            let (address, bytes) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
-            if u64::from(address) + u64::from(bytes) > memory_bytes as u64 {
-                return Err(Fault::OutOfBounds { address, bytes: bytes.into() });
-            }
-            if ranges.len() < turnkey_core::host::buffers::MOST_RANGES {
-                ranges.push((address, bytes));
-            }
-        }
-        let mut buffers = Buffers::new(self.0);
-        for (address, bytes) in ranges {
-            buffers
-                .push(address as usize, bytes as usize)
-                .map_err(|_| Fault::OutOfBounds { address, bytes: bytes.into() })?;
-        }
-        Ok(buffers)
+        // What the core finds beyond the memory was two numbers of the guest: an address, and at most 2³² × 8 bytes.
+        Buffers::listed(self.0, iovs as usize, count as usize)
+            .map_err(|beyond| Fault::OutOfBounds { address: beyond.offset as u32, bytes: beyond.bytes as u64 })
     }
 }

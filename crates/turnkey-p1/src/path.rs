@@ -4,7 +4,7 @@
 //! A path is bytes in the guest's memory. What it may reach is decided by [`turnkey_core::filesystem::Directory`] alone.
 
 use turnkey_core::ErrorCode;
-use turnkey_core::filesystem::{Access, Directory, Metadata, OpenHow, Opened, Request};
+use turnkey_core::filesystem::{Access, Directory, Metadata, OpenHow, Request};
 
 use crate::call::{Call, Outcome};
 use crate::fd_state::new_times;
@@ -40,7 +40,7 @@ fn oflags(bits: u32) -> Result<OpenHow, ErrorCode> {
 }
 
 #[inline]
-fn directory(fds: &Descriptors, fd: u32, rights: Rights) -> Result<&Directory, ErrorCode> {
+fn directory(fds: &mut Descriptors, fd: u32, rights: Rights) -> Result<&Directory, ErrorCode> {
     Ok(&fds.get(fd)?.as_directory(rights)?.directory)
 }
 
@@ -80,6 +80,7 @@ pub(crate) fn path_open(
     let mut rights = Rights::PATH_OPEN;
     rights.set(Rights::PATH_CREATE_FILE, how.create);
     rights.set(Rights::PATH_FILESTAT_SET_SIZE, how.truncate);
+    call.fds.must_have_room(call.host)?;
     let within = call.fds.get(fd)?;
     let directory = &within.as_directory(Rights::empty())?.directory;
     let (access, inherited) = (directory.access(), within.inheriting);
@@ -87,20 +88,16 @@ pub(crate) fn path_open(
     if access == Access::ReadWrite {
         within.must(rights)?;
         let lost = Rights::FD_READ - inherited;
-        if (how.read && !lost.is_empty()) || (how.write && !how.directory && !inherited.contains(Rights::FD_WRITE)) {
+        if (how.read && !lost.is_empty()) || (how.write && !inherited.contains(Rights::FD_WRITE)) {
             return Err(ErrorCode::NotCapable.into());
         }
     } else {
         within.must(Rights::PATH_OPEN)?;
     }
-    call.fds.must_have_room(call.host)?;
     let mut request = Request { call: call.name, audit: &mut call.host.audit, grants: &call.host.grant_names };
     let nonblocking = fdflags.contains(FdFlags::NONBLOCK);
-    let opened = match directory.open_at(&mut request, path, how)? {
-        Opened::File(file) => Descriptor::file(file, access, inherited, nonblocking),
-        Opened::Directory(directory) => Descriptor::directory(directory, None, inherited),
-    };
-    let number = call.fds.insert(opened, call.host)?;
+    let opened = directory.open_at(&mut request, path, how)?;
+    let number = call.fds.insert(Descriptor::opened(opened, access, inherited, nonblocking), call.host)?;
     call.memory.put(place, number.to_le_bytes());
     Ok(())
 }
@@ -145,6 +142,7 @@ pub(crate) fn path_filestat_set_times(
     let path = call.memory.bytes(path, path_len)?;
     let follow = follow(flags)?;
     let (accessed, modified) = new_times(atim, mtim, fst_flags)?;
+    call.fds.resolve(fd)?;
     let directory = changed(call.fds, fd, Rights::PATH_FILESTAT_SET_TIMES)?;
     let mut request = Request { call: call.name, audit: &mut call.host.audit, grants: &call.host.grant_names };
     Ok(directory.set_times_at(&mut request, path, follow, accessed, modified)?)
@@ -152,11 +150,12 @@ pub(crate) fn path_filestat_set_times(
 
 /// The directory of an operation that changes it. One that was granted for reading only goes on to the core, which says so.
 fn changed(fds: &Descriptors, fd: u32, rights: Rights) -> Result<&Directory, ErrorCode> {
-    let open = fds.get(fd)?.as_directory(Rights::empty())?;
-    match open.directory.access() {
-        Access::ReadOnly => Ok(&open.directory),
-        Access::ReadWrite => directory(fds, fd, rights),
+    let descriptor = fds.resolved(fd)?;
+    let open = descriptor.as_directory(Rights::empty())?;
+    if open.directory.access() == Access::ReadWrite {
+        descriptor.must(rights)?;
     }
+    Ok(&open.directory)
 }
 
 pub(crate) fn path_create_directory(call: &mut Call<'_>, fd: u32, path: u32, path_len: u32) -> Outcome {
@@ -180,6 +179,7 @@ fn change(
     operation: impl FnOnce(&Directory, &mut Request<'_>, &[u8]) -> Result<(), ErrorCode>,
 ) -> Outcome {
     let path = call.memory.bytes(path, path_len)?;
+    call.fds.resolve(fd)?;
     let directory = changed(call.fds, fd, rights)?;
     let mut request = Request { call: call.name, audit: &mut call.host.audit, grants: &call.host.grant_names };
     Ok(operation(directory, &mut request, path)?)
@@ -204,6 +204,8 @@ pub(crate) fn path_link(
     if follow(old_flags)? {
         return Err(ErrorCode::Invalid.into());
     }
+    call.fds.resolve(old_fd)?;
+    call.fds.resolve(new_fd)?;
     let old = changed(call.fds, old_fd, Rights::PATH_LINK_SOURCE)?;
     let new = changed(call.fds, new_fd, Rights::PATH_LINK_TARGET)?;
     let mut request = Request { call: call.name, audit: &mut call.host.audit, grants: &call.host.grant_names };
@@ -222,6 +224,8 @@ pub(crate) fn path_rename(
 ) -> Outcome {
     let old_path = call.memory.bytes(old_path, old_path_len)?;
     let new_path = call.memory.bytes(new_path, new_path_len)?;
+    call.fds.resolve(old_fd)?;
+    call.fds.resolve(new_fd)?;
     let old = changed(call.fds, old_fd, Rights::PATH_RENAME_SOURCE)?;
     let new = changed(call.fds, new_fd, Rights::PATH_RENAME_TARGET)?;
     let mut request = Request { call: call.name, audit: &mut call.host.audit, grants: &call.host.grant_names };
@@ -238,6 +242,7 @@ pub(crate) fn path_symlink(
 ) -> Outcome {
     let contents = call.memory.bytes(old_path, old_path_len)?;
     let path = call.memory.bytes(new_path, new_path_len)?;
+    call.fds.resolve(fd)?;
     let directory = changed(call.fds, fd, Rights::PATH_SYMLINK)?;
     let mut request = Request { call: call.name, audit: &mut call.host.audit, grants: &call.host.grant_names };
     Ok(directory.symlink_at(&mut request, contents, path)?)

@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 
+use smallvec::SmallVec;
 use turnkey_core::clocks::wait_until;
 use turnkey_core::host::clock::{Deadline, HostClock};
 use turnkey_core::host::poll::{Found, Poll, Ready, readable_bytes};
@@ -43,7 +44,13 @@ pub(crate) fn poll<const N: usize>(
     }
     let charge = u64::from(count) * SUBSCRIPTION_CHARGE;
     call.host.budget.take_host(charge)?;
-    let subscriptions: Vec<Subscription> = records.iter().map(parse).collect();
+    let subscriptions: SmallVec<[Subscription; FEW]> = records.iter().map(parse).collect();
+    for subscription in &subscriptions {
+        if let Some(Subscribed::Read { fd } | Subscribed::Write { fd }) = subscription.to {
+            // What it is, if that was left open; what cannot be found out is told by its event.
+            let _ = call.fds.resolve(fd);
+        }
+    }
     let happened = wait(call.fds, call.host, &subscriptions);
     call.host.budget.give_host(charge);
     let happened = happened?;
@@ -57,6 +64,9 @@ pub(crate) fn poll<const N: usize>(
     call.memory.put(place, (happened.len() as u32).to_le_bytes());
     Ok(())
 }
+
+/// Subscriptions that need no memory of their own: most calls sleep, or wait for a stream with a deadline.
+const FEW: usize = 4;
 
 /// An event, and how it is told.
 struct Happened {
@@ -83,33 +93,39 @@ enum Waiting {
     Descriptor { userdata: u64, to: Subscribed, fd: u32, place: usize },
 }
 
-fn wait(fds: &Descriptors, host: &mut Capabilities, subscriptions: &[Subscription]) -> Outcome<Vec<Happened>> {
+fn wait(
+    fds: &Descriptors,
+    host: &mut Capabilities,
+    subscriptions: &[Subscription],
+) -> Outcome<SmallVec<[Happened; FEW]>> {
     let mut poll = Poll::default();
-    let mut waiting = Vec::with_capacity(subscriptions.len());
+    let mut waiting: SmallVec<[Waiting; FEW]> = SmallVec::with_capacity(subscriptions.len());
     for subscription in subscriptions {
         waiting.push(look_at(fds, host, *subscription, &mut poll)?);
     }
     let over = waiting.iter().any(|waiting| matches!(waiting, Waiting::Over(_)));
     let timer = waiting.iter().filter_map(Waiting::left_ns).min();
     let first = waiting.iter().filter_map(Waiting::deadline).min();
-    let any_descriptor = waiting.iter().any(|waiting| matches!(waiting, Waiting::Descriptor { .. }));
 
     if over {
-        poll.wait(Some(Deadline::after_ns(0)))?;
+        // Somebody is answered at once; of the others, those that are ready now.
+        if !poll.is_empty() {
+            poll.wait(Some(Deadline::after_ns(0)))?;
+        }
     } else if let (true, Some(left_ns)) = (host.clocks.is_frozen(), timer) {
         // Time does not pass by itself: what is ready now is, else the first timer is reached at once.
         poll.wait(Some(Deadline::after_ns(0)))?;
         if !waiting.iter().any(|waiting| waiting.found(&poll).any()) {
             host.clocks.sleep_frozen(left_ns);
         }
-    } else if any_descriptor {
+    } else if !poll.is_empty() {
         let until = [first, host.end].into_iter().flatten().min();
         poll.wait(until)?;
         stop_at_end(host)?;
-    } else if let Some(first) = first {
-        if !wait_until(first, host.end) {
-            return Err(Fault::Stopped(Limit::Timeout));
-        }
+    } else if let Some(first) = first
+        && !wait_until(first, host.end)
+    {
+        return Err(Fault::Stopped(Limit::Timeout));
     }
     Ok(events(fds, host, waiting, &poll, timer))
 }
@@ -142,12 +158,15 @@ fn look_at<'fds>(
                 (clock, true) => timeout.saturating_sub(host.clocks.now_ns(clock)),
                 (_, false) => timeout,
             };
+            if left_ns == 0 {
+                return over(None, 0, false);
+            }
             return Ok(Waiting::Timer { userdata, deadline: host.clocks.timer(left_ns), left_ns });
         }
         Subscribed::Read { fd } => (fd, Ready::Read),
         Subscribed::Write { fd } => (fd, Ready::Write),
     };
-    let descriptor = match fds.get(fd) {
+    let descriptor = match fds.resolved(fd) {
         Ok(descriptor) => descriptor,
         Err(code) => return over(Some(code), 0, false),
     };
@@ -162,7 +181,7 @@ fn look_at<'fds>(
             (Ready::Write, Ok(_)) => return over(None, 1, false),
             (_, Err(code)) => return over(Some(code), 0, false),
         },
-        Kind::Directory(_) => return over(Some(ErrorCode::BadDescriptor), 0, false),
+        Kind::Directory(_) | Kind::Unresolved(_) => return over(Some(ErrorCode::BadDescriptor), 0, false),
     };
     Ok(Waiting::Descriptor { userdata, to, fd, place: poll.push(host_fd, ready) })
 }
@@ -194,18 +213,18 @@ impl Waiting {
 fn events(
     fds: &Descriptors,
     host: &Capabilities,
-    waiting: Vec<Waiting>,
+    waiting: SmallVec<[Waiting; FEW]>,
     poll: &Poll<'_>,
     first_timer_ns: Option<u64>,
-) -> Vec<Happened> {
+) -> SmallVec<[Happened; FEW]> {
     let any_found = waiting.iter().any(|waiting| matches!(waiting, Waiting::Over(_)) || waiting.found(poll).any());
-    let mut happened = Vec::new();
+    let mut happened = SmallVec::new();
     for waiting in waiting {
         match waiting {
             Waiting::Over(over) => happened.push(over),
             Waiting::Timer { userdata, deadline, left_ns } => {
                 let reached = if host.clocks.is_frozen() {
-                    left_ns == 0 || (!any_found && Some(left_ns) == first_timer_ns)
+                    !any_found && Some(left_ns) == first_timer_ns
                 } else {
                     deadline.left_ns() == 0
                 };
@@ -225,7 +244,7 @@ fn events(
 }
 
 fn descriptor_event(fds: &Descriptors, userdata: u64, to: Subscribed, fd: u32, found: Found) -> Happened {
-    let readable = || match fds.get(fd).map(|descriptor| &descriptor.kind) {
+    let readable = || match fds.resolved(fd).map(|descriptor| &descriptor.kind) {
         Ok(Kind::Source(Source::Host(stream))) => readable_bytes(stream.as_fd()),
         Ok(Kind::Connection(connection)) => readable_bytes(connection.as_fd()),
         // A listener has connections to take, not bytes.

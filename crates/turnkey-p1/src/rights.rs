@@ -49,8 +49,7 @@ impl Rights {
     pub(crate) const READING: Rights = Rights::FD_READ.union(Rights::FD_READDIR);
 
     /// Asking for one of these is asking to write.
-    pub(crate) const WRITING: Rights =
-        Rights::FD_WRITE.union(Rights::FD_ALLOCATE).union(Rights::FD_FILESTAT_SET_SIZE);
+    pub(crate) const WRITING: Rights = Rights::FD_WRITE.union(Rights::FD_ALLOCATE).union(Rights::FD_FILESTAT_SET_SIZE);
 
     /// What a grant for reading only takes away.
     const CHANGING: Rights = Rights::WRITING

@@ -11,8 +11,8 @@ use crate::fds::{Descriptor, Descriptors, FdFlags, Kind};
 use crate::memory::Place;
 use crate::rights::Rights;
 
-fn connection(fds: &Descriptors, fd: u32, rights: Rights) -> Result<(&Descriptor, &TcpConnection), ErrorCode> {
-    let descriptor = fds.get(fd)?;
+fn connection(fds: &mut Descriptors, fd: u32, rights: Rights) -> Result<(&Descriptor, &TcpConnection), ErrorCode> {
+    let descriptor = &*fds.get(fd)?;
     match &descriptor.kind {
         Kind::Connection(connection) => {
             descriptor.must(rights)?;
@@ -28,14 +28,14 @@ fn connection(fds: &Descriptors, fd: u32, rights: Rights) -> Result<(&Descriptor
 pub(crate) fn sock_accept(call: &mut Call<'_>, fd: u32, flags: u32, opened_fd: u32) -> Outcome {
     let place: Place<4> = call.memory.place(opened_fd)?;
     let flags = FdFlags::parse(flags)?;
-    let descriptor = call.fds.get(fd)?;
+    call.fds.must_have_room(call.host)?;
+    let descriptor = &*call.fds.get(fd)?;
     let listener = match &descriptor.kind {
         Kind::Listener(listener) => listener,
         Kind::Connection(_) => return Err(ErrorCode::Invalid.into()),
         _ => return Err(ErrorCode::NotSocket.into()),
     };
     descriptor.must(Rights::SOCK_ACCEPT)?;
-    call.fds.must_have_room(call.host)?;
     let connection = listener.accept(descriptor.wait(call.host))?;
     let opened = Descriptor::connection(connection, flags.contains(FdFlags::NONBLOCK));
     let number = call.fds.insert(opened, call.host)?;

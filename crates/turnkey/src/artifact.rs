@@ -169,7 +169,8 @@ pub(crate) fn load_trusted(
         return Err(Error::Artifact(differences(made_for, key)));
     }
     // SAFETY: `TrustedArtifact::vouch`.
-    unsafe { Module::deserialize_open_file(engine, file) }.map_err(|error| Error::Artifact(error.root_cause().to_string()))
+    unsafe { Module::deserialize_open_file(engine, file) }
+        .map_err(|error| Error::Artifact(error.root_cause().to_string()))
 }
 
 /// In which options an artifact and an engine differ, by the flags that set them.

@@ -131,7 +131,8 @@ mod tests {
         for name in ["a", "b", "c"] {
             let file = cache.put(name, &[&[0; 100]]).unwrap();
             // Files are told apart by seconds: this one is older than the next.
-            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(u64::from(name.as_bytes()[0]))).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(u64::from(name.as_bytes()[0])))
+                .unwrap();
         }
         cache.put("d", &[&[0; 100]]).unwrap();
         assert_eq!(cache.used().unwrap(), CacheUse { files: 2, bytes: 200 });

@@ -21,7 +21,11 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Interrupts the engine's guests at the deadline; each looks then whether it is its own.
-    pub(crate) fn start(engine: wasmtime::Engine, end: Deadline, when_stuck: Option<WhenStuck>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        engine: wasmtime::Engine,
+        end: Deadline,
+        when_stuck: Option<WhenStuck>,
+    ) -> std::io::Result<Self> {
         let over = Arc::new((Mutex::new(false), Condvar::new()));
         let seen = Arc::clone(&over);
         let thread = std::thread::Builder::new().name("deadline".to_owned()).spawn(move || {
@@ -45,7 +49,9 @@ fn wait((over, changed): &(Mutex<bool>, Condvar), longest: Duration) -> bool {
         return true;
     };
     // A time too long to be added to the present is waited for in pieces that are not.
-    changed.wait_timeout_while(guard, longest.min(Duration::from_secs(1 << 30)), |over| !*over).is_ok_and(|(over, _)| *over)
+    changed
+        .wait_timeout_while(guard, longest.min(Duration::from_secs(1 << 30)), |over| !*over)
+        .is_ok_and(|(over, _)| *over)
 }
 
 impl Drop for Watch {

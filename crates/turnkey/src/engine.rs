@@ -135,7 +135,8 @@ impl Engine {
             return artifact::load_fresh(&self.0.runtime, &self.compile_module(program)?);
         };
         let name = artifact::cache_name(program, self.key());
-        if let Some(module) = cache.get(&name).and_then(|file| artifact::load_cached(&self.0.runtime, self.key(), file)) {
+        if let Some(module) = cache.get(&name).and_then(|file| artifact::load_cached(&self.0.runtime, self.key(), file))
+        {
             return Ok(module);
         }
         let code = self.compile_module(program)?;
@@ -157,7 +158,8 @@ impl Engine {
         let compiled = wasmtime::Engine::new(&config(self.key()))
             .map_err(|error| Error::Engine(format!("{error:#}")))
             .and_then(|compiler| {
-                let binary = wat::parse_bytes(program).map_err(|error| Error::Invalid(first_line(&error.to_string())))?;
+                let binary =
+                    wat::parse_bytes(program).map_err(|error| Error::Invalid(first_line(&error.to_string())))?;
                 compiler.precompile_module(&binary).map_err(|error| Error::Invalid(innermost(&error)))
             });
         tell(Compiling::Ends);

@@ -65,9 +65,10 @@ fn store(guest: &Guest, grants: Grants, limits: Limits) -> Result<Store<State>, 
     let fuel = key.fuel.then(|| limits.fuel.unwrap_or(u64::MAX));
     let mut core = Capabilities::new(grants, limits).map_err(Error::Grant)?;
     let preview1 = Preview1::new(&mut core, guest.memory_export()).map_err(|code| match code {
-        ErrorCode::InsufficientMemory => {
-            Error::Limit { limit: Limit::Memory, what: "what is handed over takes more memory than it allows".to_owned() }
-        }
+        ErrorCode::InsufficientMemory => Error::Limit {
+            limit: Limit::Memory,
+            what: "what is handed over takes more memory than it allows".to_owned(),
+        },
         code => Error::Grant(GrantError::Descriptors(code)),
     })?;
     let mut store = Store::new(guest.engine().runtime(), State { core, preview1 });
@@ -124,12 +125,7 @@ impl std::fmt::Display for BadCall {
 
 impl std::error::Error for BadCall {}
 
-fn call(
-    store: &mut Store<State>,
-    function: Func,
-    name: &str,
-    arguments: &[String],
-) -> wasmtime::Result<Vec<String>> {
+fn call(store: &mut Store<State>, function: Func, name: &str, arguments: &[String]) -> wasmtime::Result<Vec<String>> {
     let signature = function.ty(&*store);
     let parameters: Vec<ValType> = signature.params().collect();
     if parameters.len() != arguments.len() {

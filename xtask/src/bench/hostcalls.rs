@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::bounds::{self, Bound};
 use super::hosts::{Host, Kind};
 use super::options::Options;
-use super::scratch::Scratch;
+use super::scratch::{Scratch, in_memory};
 use super::statistics::{median, per_round, ratio};
 use super::{guest, lines, machine, table, tree, write_json};
 
@@ -47,21 +47,11 @@ struct Operation {
 }
 
 const fn operation(name: &'static str, peer_bound: Option<f64>) -> Operation {
-    Operation {
-        name,
-        word: name,
-        output: Output::Nowhere,
-        peer_bound,
-        native_bound: true,
-    }
+    Operation { name, word: name, output: Output::Nowhere, peer_bound, native_bound: true }
 }
 
 const fn stdout_line(name: &'static str, output: Output) -> Operation {
-    Operation {
-        word: "stdout_line",
-        output,
-        ..operation(name, Some(0.50))
-    }
+    Operation { word: "stdout_line", output, ..operation(name, Some(0.50)) }
 }
 
 const OPERATIONS: &[Operation] = &[
@@ -121,23 +111,17 @@ struct Bench {
 /// What could not be built or run in Turnkey, wrong output in any host, bounds not met if that was to be checked.
 pub(super) fn run(options: &Options) -> Result<(), String> {
     let chosen = chosen(options)?;
-    let mut bench = Bench::prepare()?;
+    let mut bench = Bench::prepare(options)?;
     let rounds = options.rounds.unwrap_or(DEFAULT_ROUNDS);
-    let mut figures: Vec<Figures> = chosen
-        .iter()
-        .map(|_| vec![Vec::new(); bench.hosts.len()])
-        .collect();
+    let mut figures: Vec<Figures> = chosen.iter().map(|_| vec![Vec::new(); bench.hosts.len()]).collect();
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
         for (operation, figures) in chosen.iter().zip(&mut figures) {
             bench.round(operation, round, figures)?;
         }
     }
-    let rows: Vec<Row> = chosen
-        .into_iter()
-        .zip(figures)
-        .map(|(operation, figures)| bench.row(operation, figures))
-        .collect();
+    let rows: Vec<Row> =
+        chosen.into_iter().zip(figures).map(|(operation, figures)| bench.row(operation, figures)).collect();
     bench.report(options, rounds, &rows)
 }
 
@@ -145,17 +129,14 @@ fn chosen(options: &Options) -> Result<Vec<&'static Operation>, String> {
     let known = |name: &String| OPERATIONS.iter().any(|operation| operation.name == name);
     if let Some(unknown) = options.only.iter().find(|name| !known(name)) {
         let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
-        return Err(format!(
-            "no operation `{unknown}`; there are {}",
-            names.join(", ")
-        ));
+        return Err(format!("no operation `{unknown}`; there are {}", names.join(", ")));
     }
     let wanted = |operation: &&Operation| options.wants(operation.name);
     Ok(OPERATIONS.iter().filter(wanted).collect())
 }
 
 impl Bench {
-    fn prepare() -> Result<Self, String> {
+    fn prepare(options: &Options) -> Result<Self, String> {
         let module = guest("hostcalls.wasm")?;
         let mut hosts = vec![Host::native("hostcalls")?, Host::turnkey()?];
         match Host::wasmtime() {
@@ -163,21 +144,13 @@ impl Bench {
             Err(note) => eprintln!("{note}"),
         }
         hosts.extend(Host::node());
-        let scratch = Scratch::new(&tree::target())?;
-        Ok(Self {
-            hosts,
-            module,
-            scratch,
-        })
+        let folder = options.folder.clone().unwrap_or_else(|| in_memory(&tree::target()));
+        let scratch = Scratch::new(&folder)?;
+        Ok(Self { hosts, module, scratch })
     }
 
     /// Every host once, beginning with another one each round: none is always first on a cold cache.
-    fn round(
-        &mut self,
-        operation: &Operation,
-        round: usize,
-        figures: &mut Figures,
-    ) -> Result<(), String> {
+    fn round(&mut self, operation: &Operation, round: usize, figures: &mut Figures) -> Result<(), String> {
         let count = self.hosts.len();
         for turn in 0..count {
             let index = (round + turn) % count;
@@ -190,22 +163,12 @@ impl Bench {
         Ok(())
     }
 
-    fn no_figure(
-        &self,
-        index: usize,
-        operation: &Operation,
-        trouble: Trouble,
-    ) -> Result<Option<f64>, String> {
+    fn no_figure(&self, index: usize, operation: &Operation, trouble: Trouble) -> Result<Option<f64>, String> {
         let host = &self.hosts[index];
         let name = operation.name;
         match trouble {
-            Trouble::Wrong(message) => Err(format!(
-                "{name} in {}: wrong output: {message}",
-                host.name()
-            )),
-            Trouble::Refused(message) if host.kind == Kind::Turnkey => {
-                Err(format!("{name} in turnkey: {message}"))
-            }
+            Trouble::Wrong(message) => Err(format!("{name} in {}: wrong output: {message}", host.name())),
+            Trouble::Refused(message) if host.kind == Kind::Turnkey => Err(format!("{name} in turnkey: {message}")),
             Trouble::Refused(message) => {
                 eprintln!("{name} in {}: {message}", host.name());
                 Ok(None)
@@ -233,9 +196,7 @@ impl Bench {
         // Standard error goes to a file, so that a talkative host never waits for a reader.
         command.stdin(Stdio::null()).stdout(output);
         command.stderr(create(&said)?);
-        let child = command
-            .spawn()
-            .map_err(|error| format!("cannot run it: {error}"))?;
+        let child = command.spawn().map_err(|error| format!("cannot run it: {error}"))?;
         let piped = finish(child, &said)?;
         let report = Report::read(&said, operation.word)?;
         let lines = match operation.output {
@@ -255,19 +216,13 @@ impl Bench {
         if operation.native_bound {
             bounds.push(self.native_bound(&figures));
         }
-        Row {
-            operation,
-            figures,
-            bounds,
-        }
+        Row { operation, figures, bounds }
     }
 
     fn native_bound(&self, figures: &Figures) -> Bound {
         let ours = self.figures(figures, Kind::Turnkey);
         let native = self.figures(figures, Kind::Native);
-        let margins = per_round(ours, native, |ours, native| {
-            NATIVE_FACTOR * native + NATIVE_EXTRA_NS - ours
-        });
+        let margins = per_round(ours, native, |ours, native| NATIVE_FACTOR * native + NATIVE_EXTRA_NS - ours);
         Bound {
             name: "native".to_owned(),
             limit: format!("× {NATIVE_FACTOR} + {NATIVE_EXTRA_NS} ns"),
@@ -309,16 +264,8 @@ impl Bench {
     }
 
     fn table(&self, rows: &[Row]) -> String {
-        let headings = [
-            "operation",
-            "native",
-            "turnkey",
-            "wasmtime",
-            "node",
-            "turnkey/wasmtime",
-            "turnkey/native",
-            "bounds",
-        ];
+        let headings =
+            ["operation", "native", "turnkey", "wasmtime", "node", "turnkey/wasmtime", "turnkey/native", "bounds"];
         let cells: Vec<Vec<String>> = rows.iter().map(|row| self.cells(row)).collect();
         table::render(&headings, &cells)
     }
@@ -370,9 +317,7 @@ fn figures_json(figures: &[Option<f64>]) -> Value {
 fn finish(mut child: Child, said: &Path) -> Result<Option<u64>, Trouble> {
     let lines = child.stdout.take().map(lines::check);
     // A reader that gave up has closed its end by now, so the guest cannot be stuck in writing to it.
-    let status = child
-        .wait()
-        .map_err(|error| format!("cannot wait for it: {error}"))?;
+    let status = child.wait().map_err(|error| format!("cannot wait for it: {error}"))?;
     // First of all: a guest whose reader gave up ends badly, too.
     let lines = lines.transpose().map_err(Trouble::Wrong)?;
     if status.success() {
@@ -402,10 +347,7 @@ impl Report {
         }
         let iterations: u64 = fields.next()?.parse().ok()?;
         let nanoseconds = fields.next()?.parse().ok()?;
-        (iterations > 0).then_some(Self {
-            iterations,
-            nanoseconds,
-        })
+        (iterations > 0).then_some(Self { iterations, nanoseconds })
     }
 
     fn nanoseconds_each(&self) -> f64 {
@@ -423,9 +365,7 @@ impl Report {
         if came == written {
             return Ok(self.nanoseconds_each());
         }
-        Err(Trouble::Wrong(format!(
-            "{came} lines of {written} came out"
-        )))
+        Err(Trouble::Wrong(format!("{came} lines of {written} came out")))
     }
 }
 
@@ -459,10 +399,7 @@ mod tests {
 
     #[test]
     fn only_known_operations_are_chosen() {
-        let options = |only: &str| Options {
-            only: vec![only.to_owned()],
-            ..Options::default()
-        };
+        let options = |only: &str| Options { only: vec![only.to_owned()], ..Options::default() };
         assert_eq!(chosen(&options("fd_seek")).unwrap().len(), 1);
         assert!(chosen(&options("seek")).is_err());
     }

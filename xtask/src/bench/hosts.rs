@@ -35,13 +35,8 @@ impl Host {
     /// It does not build, or does not run.
     pub(super) fn turnkey() -> Result<Self, String> {
         let program = tree::build_cli()?;
-        let version = version_of(&program)
-            .ok_or_else(|| format!("`{} --version` failed", program.display()))?;
-        Ok(Self {
-            kind: Kind::Turnkey,
-            program,
-            version,
-        })
+        let version = version_of(&program).ok_or_else(|| format!("`{} --version` failed", program.display()))?;
+        Ok(Self { kind: Kind::Turnkey, program, version })
     }
 
     /// The peer, or why there is none.
@@ -64,22 +59,14 @@ impl Host {
                  hint: `cargo install wasmtime-cli --version ^48 --locked`, or WASMTIME=PATH"
             ));
         }
-        Ok(Self {
-            kind: Kind::Wasmtime,
-            program,
-            version,
-        })
+        Ok(Self { kind: Kind::Wasmtime, program, version })
     }
 
     /// Node's own WASI, where there is a Node.
     pub(super) fn node() -> Option<Self> {
         let program = PathBuf::from("node");
         let version = format!("node {}", version_of(&program)?);
-        Some(Self {
-            kind: Kind::Node,
-            program,
-            version,
-        })
+        Some(Self { kind: Kind::Node, program, version })
     }
 
     /// A guest program as a program of this machine.
@@ -87,11 +74,7 @@ impl Host {
     /// # Errors
     /// It does not build.
     pub(super) fn native(guest: &str) -> Result<Self, String> {
-        Ok(Self {
-            kind: Kind::Native,
-            program: tree::build_native_guest(guest)?,
-            version: "native".to_owned(),
-        })
+        Ok(Self { kind: Kind::Native, program: tree::build_native_guest(guest)?, version: "native".to_owned() })
     }
 
     /// Its column's name.

@@ -39,12 +39,7 @@ struct Expected {
 
 impl Default for Expected {
     fn default() -> Self {
-        Self {
-            line: [0; LINE_BYTES],
-            digits: 0,
-            come: 0,
-            lines: 0,
-        }
+        Self { line: [0; LINE_BYTES], digits: 0, come: 0, lines: 0 }
     }
 }
 

@@ -6,9 +6,8 @@ use super::hosts::Host;
 
 /// The kernel, the processor and the versions compared.
 pub(super) fn describe<'a>(hosts: impl Iterator<Item = &'a Host>) -> Value {
-    let versions: serde_json::Map<String, Value> = hosts
-        .map(|host| (host.name().to_owned(), Value::from(host.version.clone())))
-        .collect();
+    let versions: serde_json::Map<String, Value> =
+        hosts.map(|host| (host.name().to_owned(), Value::from(host.version.clone()))).collect();
     json!({
         "kernel": read("/proc/sys/kernel/osrelease"),
         "cpu": cpu_model(),
@@ -21,11 +20,7 @@ pub(super) fn describe<'a>(hosts: impl Iterator<Item = &'a Host>) -> Value {
 /// The same in a line, over the table.
 pub(super) fn line(machine: &Value) -> String {
     let versions = machine["versions"].as_object();
-    let versions: Vec<&str> = versions
-        .into_iter()
-        .flat_map(|map| map.values())
-        .filter_map(Value::as_str)
-        .collect();
+    let versions: Vec<&str> = versions.into_iter().flat_map(|map| map.values()).filter_map(Value::as_str).collect();
     format!(
         "{} × {}, Linux {}; {}",
         machine["cpus"],

@@ -24,9 +24,7 @@ pub(super) struct Measured {
 /// It cannot be started or waited for, or it failed.
 pub(super) fn run(command: &mut Command) -> Result<Measured, String> {
     let started = Instant::now();
-    let child = command
-        .spawn()
-        .map_err(|error| format!("cannot run {command:?}: {error}"))?;
+    let child = command.spawn().map_err(|error| format!("cannot run {command:?}: {error}"))?;
     let (status, usage) = wait(child.id()).map_err(|error| format!("cannot wait: {error}"))?;
     let wall_ms = started.elapsed().as_secs_f64() * 1e3;
     if !status.success() {

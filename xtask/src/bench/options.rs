@@ -9,6 +9,8 @@ pub(super) struct Options {
     pub(super) only: Vec<String>,
     pub(super) json: Option<PathBuf>,
     pub(super) check: bool,
+    /// Where guests have their files.
+    pub(super) folder: Option<PathBuf>,
 }
 
 impl Options {
@@ -25,6 +27,7 @@ impl Options {
                 "--rounds" => options.rounds = Some(rounds(value()?)?),
                 "--only" => options.only.extend(value()?.split(',').map(str::to_owned)),
                 "--json" => options.json = Some(PathBuf::from(value()?)),
+                "--folder" => options.folder = Some(PathBuf::from(value()?)),
                 "--check" => options.check = true,
                 _ => return Err(format!("unknown option `{word}`")),
             }
@@ -56,9 +59,10 @@ mod tests {
 
     #[test]
     fn all_of_them() {
-        let options = parse("--rounds 3 --only a,b --json x.json --check").unwrap();
+        let options = parse("--rounds 3 --only a,b --json x.json --folder y --check").unwrap();
         assert_eq!(options.rounds, Some(3));
         assert_eq!(options.json, Some(PathBuf::from("x.json")));
+        assert_eq!(options.folder, Some(PathBuf::from("y")));
         assert!(options.check);
         assert!(options.wants("a") && options.wants("b") && !options.wants("c"));
     }
@@ -70,14 +74,8 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_named() {
-        assert_eq!(
-            parse("--round 3"),
-            Err("unknown option `--round`".to_owned())
-        );
-        assert_eq!(
-            parse("--rounds"),
-            Err("`--rounds` needs a value".to_owned())
-        );
+        assert_eq!(parse("--round 3"), Err("unknown option `--round`".to_owned()));
+        assert_eq!(parse("--rounds"), Err("`--rounds` needs a value".to_owned()));
         assert!(parse("--rounds 0").is_err());
     }
 }

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A folder of this process under the target folder, which is on the same file system as what was built: a `/tmp` in
-/// memory would measure another file system than the one that guests are given.
+/// A folder of this process.
 pub(super) struct Scratch {
     root: PathBuf,
     made: u32,
@@ -15,10 +14,8 @@ impl Scratch {
     ///
     /// # Errors
     /// It cannot be made.
-    pub(super) fn new(target: &Path) -> Result<Self, String> {
-        let root = target
-            .join("bench-tmp")
-            .join(std::process::id().to_string());
+    pub(super) fn new(folder: &Path) -> Result<Self, String> {
+        let root = folder.join("bench-tmp").join(std::process::id().to_string());
         make(&root)?;
         Ok(Self { root, made: 0 })
     }
@@ -40,14 +37,20 @@ impl Scratch {
     }
 }
 
+/// Where a bench of host calls has its files unless it is told otherwise: in memory, where the system has such a folder, so
+/// that it is hosts that are measured and not a disk and its file system.
+pub(super) fn in_memory(target: &Path) -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_owned() } else { target.to_owned() }
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // It is under target/, so what cannot be removed now goes with `cargo clean`.
+        // What cannot be removed now is in the way of nobody.
         let _ = fs::remove_dir_all(&self.root);
     }
 }
 
 fn make(folder: &Path) -> Result<(), String> {
-    fs::create_dir_all(folder)
-        .map_err(|error| format!("cannot make `{}`: {error}", folder.display()))
+    fs::create_dir_all(folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))
 }

@@ -77,11 +77,7 @@ impl Bench {
             Err(note) => eprintln!("{note}"),
         }
         let scratch = Scratch::new(&tree::target())?;
-        Ok(Self {
-            runners,
-            module,
-            scratch,
-        })
+        Ok(Self { runners, module, scratch })
     }
 
     /// One command, with its cache and its configuration in `home` only: neither does a user's configuration change
@@ -138,18 +134,13 @@ impl Bench {
         if matches!(runner, Runner::Floor) || holds_a_file(&home.join("cache")) {
             return Ok(());
         }
-        Err(format!(
-            "{} put nothing into its cache under XDG_CACHE_HOME: its warm runs would compile",
-            runner.name()
-        ))
+        Err(format!("{} put nothing into its cache under XDG_CACHE_HOME: its warm runs would compile", runner.name()))
     }
 
     fn ratio(&self, runs: &[Runs], figure: Figure) -> Option<f64> {
         let figures = |kind| {
             let index = self.runners.iter().position(|runner| runner.is(kind));
-            index.map_or_else(Vec::new, |index| {
-                runs[index].iter().map(|run| Some(figure(run))).collect()
-            })
+            index.map_or_else(Vec::new, |index| runs[index].iter().map(|run| Some(figure(run))).collect())
         };
         ratio(&figures(Kind::Turnkey), &figures(Kind::Wasmtime))
     }
@@ -187,16 +178,13 @@ impl Bench {
     }
 
     fn binary_sizes(&self) -> Vec<(String, Option<u64>)> {
-        self.hosts()
-            .map(|host| (host.name().to_owned(), host.binary_bytes()))
-            .collect()
+        self.hosts().map(|host| (host.name().to_owned(), host.binary_bytes())).collect()
     }
 
     fn bounds(&self, warm: &[Runs], first: &[Runs], sizes: &[(String, Option<u64>)]) -> Vec<Bound> {
         let ours = sizes.iter().find(|(name, _)| name == "turnkey");
         let megabytes = ours.and_then(|(_, bytes)| *bytes).map(megabytes);
-        let ratio_of =
-            |name, runs, figure, limit| Bound::at_most(name, self.ratio(runs, figure), limit);
+        let ratio_of = |name, runs, figure, limit| Bound::at_most(name, self.ratio(runs, figure), limit);
         vec![
             ratio_of("warm wall/wasmtime", warm, wall_ms, WARM_WALL_BOUND),
             ratio_of("first wall/wasmtime", first, wall_ms, FIRST_WALL_BOUND),
@@ -209,9 +197,7 @@ impl Bench {
         let headings = [title, "wall ms", "CPU ms", "peak RSS MiB", ""];
         let rows = self.runners.iter().zip(runs).map(|(runner, runs)| {
             let mut cells = vec![runner.name().to_owned()];
-            cells.extend(
-                FIGURES.map(|(_, figure)| table::number(median(runs.iter().map(figure)), 2)),
-            );
+            cells.extend(FIGURES.map(|(_, figure)| table::number(median(runs.iter().map(figure)), 2)));
             cells
         });
         let mut rows: Vec<Vec<String>> = rows.collect();
@@ -224,8 +210,7 @@ impl Bench {
     fn runs_json(&self, runs: &[Runs]) -> Value {
         let runners = self.runners.iter().zip(runs);
         let runners = runners.map(|(runner, runs)| (runner.name().to_owned(), figures_json(runs)));
-        let ratios =
-            FIGURES.map(|(name, figure)| (name.to_owned(), json!(self.ratio(runs, figure))));
+        let ratios = FIGURES.map(|(name, figure)| (name.to_owned(), json!(self.ratio(runs, figure))));
         json!({
             "runs": runners.collect::<serde_json::Map<_, _>>(),
             "turnkey_to_wasmtime": ratios.into_iter().collect::<serde_json::Map<_, _>>(),
@@ -236,11 +221,7 @@ impl Bench {
 /// One number of a run.
 type Figure = fn(&Measured) -> f64;
 
-const FIGURES: [(&str, Figure); 3] = [
-    ("wall_ms", wall_ms),
-    ("cpu_ms", cpu_ms),
-    ("peak_rss_mib", peak_rss_mib),
-];
+const FIGURES: [(&str, Figure); 3] = [("wall_ms", wall_ms), ("cpu_ms", cpu_ms), ("peak_rss_mib", peak_rss_mib)];
 
 fn wall_ms(run: &Measured) -> f64 {
     run.wall_ms
@@ -268,20 +249,14 @@ fn figures_json(runs: &Runs) -> Value {
 }
 
 fn sizes_table(sizes: &[(String, Option<u64>)]) -> String {
-    let row = |(name, bytes): &(String, Option<u64>)| {
-        vec![name.clone(), table::number(bytes.map(megabytes), 1)]
-    };
+    let row = |(name, bytes): &(String, Option<u64>)| vec![name.clone(), table::number(bytes.map(megabytes), 1)];
     let rows: Vec<Vec<String>> = sizes.iter().map(row).collect();
     table::render(&["binary", "MB", ""], &rows)
 }
 
 fn sizes_json(sizes: &[(String, Option<u64>)]) -> Value {
     let sizes = sizes.iter();
-    Value::Object(
-        sizes
-            .map(|(name, bytes)| (name.clone(), json!(bytes)))
-            .collect(),
-    )
+    Value::Object(sizes.map(|(name, bytes)| (name.clone(), json!(bytes))).collect())
 }
 
 /// The runners of a round, beginning with another one each time.
@@ -293,9 +268,7 @@ fn holds_a_file(folder: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return false;
     };
-    entries
-        .flatten()
-        .any(|entry| entry.path().is_file() || holds_a_file(&entry.path()))
+    entries.flatten().any(|entry| entry.path().is_file() || holds_a_file(&entry.path()))
 }
 
 #[cfg(test)]

@@ -3,9 +3,7 @@
 /// Lays the rows out under the headings.
 pub(super) fn render(headings: &[&str], rows: &[Vec<String>]) -> String {
     let headings: Vec<String> = headings.iter().map(|&word| word.to_owned()).collect();
-    let widths: Vec<usize> = (0..headings.len())
-        .map(|column| width(&headings, rows, column))
-        .collect();
+    let widths: Vec<usize> = (0..headings.len()).map(|column| width(&headings, rows, column)).collect();
     let mut text = line(&headings, &widths);
     for row in rows {
         text += &line(row, &widths);
@@ -19,9 +17,7 @@ pub(super) fn number(value: Option<f64>, decimals: usize) -> String {
 }
 
 fn width(headings: &[String], rows: &[Vec<String>], column: usize) -> usize {
-    let cells = std::iter::once(headings)
-        .chain(rows.iter().map(Vec::as_slice))
-        .filter_map(|row| row.get(column));
+    let cells = std::iter::once(headings).chain(rows.iter().map(Vec::as_slice)).filter_map(|row| row.get(column));
     cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
 }
 

@@ -76,10 +76,7 @@ mod tests {
         let messages = "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
                         {\"reason\":\"compiler-artifact\",\"executable\":\"/t/release/turnkey\"}\n\
                         {\"reason\":\"build-finished\",\"success\":true}\n";
-        assert_eq!(
-            executable(messages),
-            Some(PathBuf::from("/t/release/turnkey"))
-        );
+        assert_eq!(executable(messages), Some(PathBuf::from("/t/release/turnkey")));
         assert_eq!(executable("not json"), None);
     }
 }

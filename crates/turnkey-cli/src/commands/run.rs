@@ -91,7 +91,8 @@ fn ended(app: &str, outcome: &Outcome, written: &WrittenLimits) -> ExitCode {
 /// Ends the process when the guest's time is up and it is in a system call that does not come back.
 fn when_stuck(app: &str, written: &WrittenLimits) -> WhenStuck {
     let flag = written.flag(turnkey::Limit::Timeout);
-    let line = format!("error: `{}` was stopped by {flag}, in a call of the host that does not come back", escaped(app));
+    let line =
+        format!("error: `{}` was stopped by {flag}, in a call of the host that does not come back", escaped(app));
     Arc::new(move || {
         error_line(&line);
         process::exit_now(i32::from(exit::STOPPED));

@@ -87,9 +87,8 @@ fn listeners(typed: &args::Grants) -> Result<Vec<TcpListener>, Message> {
         .tcp_listener
         .iter()
         .map(|&address| {
-            let listener = TcpListener::open(address).map_err(|code| {
-                Message::new(exit::FAILED, format!("cannot listen on `{address}`: {}", words(code)))
-            })?;
+            let listener = TcpListener::open(address)
+                .map_err(|code| Message::new(exit::FAILED, format!("cannot listen on `{address}`: {}", words(code))))?;
             if address.port() == 0 {
                 error_line(&format!("listening on `{}`", listener.address()));
             }

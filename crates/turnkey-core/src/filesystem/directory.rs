@@ -5,10 +5,10 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::OFlags;
 
+use super::Access;
 use super::file::{File, FileFlags};
 use super::metadata::{FileKind, HostMetadata, NewTime};
 use super::path::GuestPath;
-use super::Access;
 use crate::ErrorCode;
 use crate::audit::Audit;
 use crate::grants::GrantNames;
@@ -72,6 +72,45 @@ pub enum Opened {
     File(File),
     /// A directory.
     Directory(Directory),
+    /// One of the two, and it did not matter yet which. Asking the kernel costs a quarter of an open, and much of what is
+    /// opened is closed again, so that it is asked when the descriptor is first used: [`Unresolved::resolve`].
+    Unresolved(Unresolved),
+}
+
+/// A descriptor that is a file or a directory.
+#[derive(Debug)]
+pub struct Unresolved {
+    fd: OwnedFd,
+    how: OpenHow,
+    access: Access,
+    grant: u32,
+}
+
+impl Unresolved {
+    /// Finds out which.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotPermitted`]: neither, but a block device.
+    pub fn resolve(self) -> Result<Opened, (Self, ErrorCode)> {
+        // A pipe would say so too, and never gets here: it has no pages.
+        if files::has_an_end(self.fd.as_fd()) { Ok(self.into_file()) } else { self.by_its_metadata() }
+    }
+
+    fn by_its_metadata(self) -> Result<Opened, (Self, ErrorCode)> {
+        match files::stat(self.fd.as_fd()).map(|found| found.kind) {
+            Ok(FileKind::RegularFile) => Ok(self.into_file()),
+            Ok(FileKind::Directory) => Ok(Opened::Directory(Directory::host(self.fd, self.access, self.grant))),
+            Ok(_) => Err((self, ErrorCode::NotPermitted)),
+            Err(code) => Err((self, code)),
+        }
+    }
+
+    fn into_file(self) -> Opened {
+        let OpenHow { read, write, truncate, flags, .. } = self.how;
+        // What was opened for neither can be read: Preview 1 has no other way to ask for a look at a file.
+        let readable = read || !(write || truncate);
+        Opened::File(File::host(self.fd, flags, self.access, readable, write))
+    }
 }
 
 impl Request<'_> {
@@ -162,25 +201,27 @@ impl Directory {
     pub fn open_at(&self, request: &mut Request<'_>, path: &[u8], how: OpenHow) -> Result<Opened, ErrorCode> {
         let directory = self.real(request, path)?;
         let path = request.path(directory, path)?;
-        if how.create || how.truncate || (how.write && !how.directory) {
+        if how.create || how.truncate || how.write {
             request.must_write(directory, path.given())?;
+        }
+        if how.directory && how.write {
+            return Err(ErrorCode::IsDirectory);
         }
         let fd = resolve::open(directory.fd.as_fd(), &path, how.follow, how.host_flags());
         let fd = request.resolved(directory, &path, fd)?;
         if how.directory {
             return Ok(Opened::Directory(directory.child(fd)));
         }
-        match files::stat(fd.as_fd())?.kind {
-            FileKind::RegularFile => {
-                let writable = how.write || how.truncate;
-                Ok(Opened::File(File::host(fd, how.flags, directory.access, how.read || !writable, how.write)))
-            }
-            FileKind::Directory => Ok(Opened::Directory(directory.child(fd))),
-            _ => {
-                request.refuse(path.given(), directory.grant, "is neither a file nor a directory");
-                Err(ErrorCode::NotPermitted)
-            }
+        let opened = Unresolved { fd, how, access: directory.access, grant: directory.grant };
+        if files::has_pages(opened.fd.as_fd()) {
+            return Ok(Opened::Unresolved(opened));
         }
+        opened.by_its_metadata().map_err(|(_, code)| {
+            if code == ErrorCode::NotPermitted {
+                request.refuse(path.given(), directory.grant, "is neither a file nor a directory");
+            }
+            code
+        })
     }
 
     /// What the path names (`path_filestat_get`, `stat-at`).
@@ -305,12 +346,17 @@ impl Directory {
         files::link(old.parent.as_fd(), old.name, new.parent.as_fd(), new.name)
     }
 
-    /// Makes a symbolic link (`path_symlink`, `symlink-at`). Where it leads is not looked at: it is when it is followed.
+    /// Makes a symbolic link (`path_symlink`, `symlink-at`). Where relative contents lead is checked when it is followed;
+    /// absolute ones could never be followed here, and would lead others astray.
     ///
     /// # Errors
-    /// [`ErrorCode::ReadOnly`]; [`ErrorCode::NoEntry`] for a name with a trailing slash, or no contents.
+    /// [`ErrorCode::ReadOnly`]; [`ErrorCode::NotPermitted`] for absolute contents; [`ErrorCode::NoEntry`] for a name with a
+    /// trailing slash, or no contents.
     pub fn symlink_at(&self, request: &mut Request<'_>, contents: &[u8], path: &[u8]) -> Result<(), ErrorCode> {
         let (path, last) = self.to_change(request, path)?;
+        if contents.starts_with(b"/") {
+            return Err(ErrorCode::NotPermitted);
+        }
         let last = last.ok_or(ErrorCode::Exist)?;
         if path.must_be_directory() {
             must_be_directory(&last)?;
@@ -351,12 +397,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`ErrorCode::ReadOnly`]; else what the operating system says.
-    pub fn set_times(
-        &self,
-        request: &mut Request<'_>,
-        accessed: NewTime,
-        modified: NewTime,
-    ) -> Result<(), ErrorCode> {
+    pub fn set_times(&self, request: &mut Request<'_>, accessed: NewTime, modified: NewTime) -> Result<(), ErrorCode> {
         match self {
             Directory::Host(directory) => {
                 request.must_write(directory, b".")?;
@@ -426,7 +467,6 @@ fn must_be_directory(last: &LastName<'_, '_>) -> Result<(), ErrorCode> {
 impl OpenHow {
     fn host_flags(&self) -> OFlags {
         if self.directory && !self.create {
-            // A directory cannot be written itself; what rights are asked for is for what is in it.
             return OFlags::RDONLY | OFlags::DIRECTORY | self.emptying();
         }
         let mut flags = match (self.read, self.write) {

@@ -58,6 +58,8 @@ pub struct Streamed {
 /// A listing in the order of names.
 #[derive(Debug, Default)]
 pub struct Sorted {
+    /// Whether the directory has been read: a cookie can come from a listing of another descriptor.
+    filled: bool,
     entries: Vec<SortedEntry>,
     bytes: u64,
 }
@@ -119,7 +121,7 @@ impl Entries {
                 })
             }
             Entries::Sorted(sorted) => {
-                if cookie == 0 {
+                if cookie == 0 || !sorted.filled {
                     sorted.fill(directory, granted, inodes, budget)?;
                 }
                 let from = usize::try_from(cookie).unwrap_or(usize::MAX);
@@ -226,6 +228,7 @@ impl Sorted {
         inodes: &mut Inodes,
         budget: &mut Budget,
     ) -> Result<(), ErrorCode> {
+        self.filled = false;
         self.entries.clear();
         budget.give_host(std::mem::take(&mut self.bytes));
         let metadata = files::stat(directory.fd().as_fd())?;
@@ -241,6 +244,7 @@ impl Sorted {
         for entry in &mut self.entries {
             entry.inode = inodes.inode(metadata.device, entry.inode, budget)?;
         }
+        self.filled = true;
         Ok(())
     }
 }

@@ -183,6 +183,13 @@ impl File {
         (file.readable, file.writable)
     }
 
+    /// What the grant that it was opened through allows.
+    #[must_use]
+    pub const fn access(&self) -> Access {
+        let File::Host(file) = self;
+        file.access
+    }
+
     /// Bytes from the position to the end: what a poll for reading tells.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ pub mod metadata;
 pub mod path;
 pub mod preopen;
 
-pub use directory::{Directory, OpenHow, Opened, Request};
+pub use directory::{Directory, OpenHow, Opened, Request, Unresolved};
 pub use entries::{Entries, Entry};
 pub use file::{File, FileFlags};
 pub use metadata::{FileKind, Inodes, Metadata, NewTime, Timestamp};

@@ -12,7 +12,15 @@ pub const MOST_RANGES: usize = 1024;
 
 /// A range that is not inside its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutOfBounds;
+pub struct OutOfBounds {
+    /// Where it begins.
+    pub offset: usize,
+    /// How long it is.
+    pub bytes: usize,
+}
+
+/// Bytes of one range in a guest's list: its offset and its length, each a little-endian u32.
+pub const PAIR_BYTES: usize = 8;
 
 /// Ranges of one memory, each inside it.
 pub struct Buffers<'memory> {
@@ -37,6 +45,26 @@ impl<'memory> Buffers<'memory> {
         }
     }
 
+    /// The ranges that a list in the memory itself names, [`PAIR_BYTES`] each. Beyond [`MOST_RANGES`] they are only checked.
+    ///
+    /// # Errors
+    /// [`OutOfBounds`]: the list, or a range of it, is not inside the memory.
+    #[inline]
+    pub fn listed(memory: &'memory mut [u8], list: usize, count: usize) -> Result<Self, OutOfBounds> {
+        let list_bytes = count.saturating_mul(PAIR_BYTES);
+        if list.checked_add(list_bytes).is_none_or(|end| end > memory.len()) {
+            return Err(OutOfBounds { offset: list, bytes: list_bytes });
+        }
+        let mut buffers = Buffers::new(memory);
+        for index in 0..count {
+            // SAFETY: the whole list is inside the memory, and nothing but this reads or writes the memory meanwhile.
+            let [a, b, c, d, e, f, g, h] =
+                unsafe { buffers.start.add(list + index * PAIR_BYTES).cast::<[u8; PAIR_BYTES]>().read() };
+            buffers.push(u32::from_le_bytes([a, b, c, d]) as usize, u32::from_le_bytes([e, f, g, h]) as usize)?;
+        }
+        Ok(buffers)
+    }
+
     /// Adds a range. Beyond [`MOST_RANGES`] it is only checked.
     ///
     /// # Errors
@@ -45,7 +73,7 @@ impl<'memory> Buffers<'memory> {
     pub fn push(&mut self, offset: usize, bytes: usize) -> Result<(), OutOfBounds> {
         match offset.checked_add(bytes) {
             Some(end) if end <= self.memory_bytes => {}
-            _ => return Err(OutOfBounds),
+            _ => return Err(OutOfBounds { offset, bytes }),
         }
         if self.ranges.len() < MOST_RANGES {
             // SAFETY: offset ≤ memory_bytes, so the address is inside the memory or one past its end.
@@ -92,9 +120,14 @@ mod tests {
     fn a_range_beyond_the_memory_is_refused_whatever_its_numbers() {
         let mut memory = [0; 16];
         let mut buffers = Buffers::new(&mut memory);
-        for (offset, bytes, inside) in
-            [(0, 16, true), (16, 0, true), (16, 1, false), (17, 0, false), (1, usize::MAX, false), (usize::MAX, 1, false)]
-        {
+        for (offset, bytes, inside) in [
+            (0, 16, true),
+            (16, 0, true),
+            (16, 1, false),
+            (17, 0, false),
+            (1, usize::MAX, false),
+            (usize::MAX, 1, false),
+        ] {
             assert_eq!(buffers.push(offset, bytes).is_ok(), inside, "{offset}+{bytes}");
         }
         assert_eq!(buffers.bytes(), 16);

@@ -24,11 +24,14 @@ pub(crate) struct RawEntry<'buffer> {
 /// Fills the buffer with records from where the directory stands. 0: the end.
 pub(crate) fn read(directory: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, ErrorCode> {
     // SAFETY: the kernel writes at most `len` bytes into a buffer that is ours alone.
-    let read =
-        unsafe { libc::syscall(libc::SYS_getdents64, directory.as_raw_fd(), buffer.as_mut_ptr(), buffer.len()) };
+    let read = unsafe { libc::syscall(libc::SYS_getdents64, directory.as_raw_fd(), buffer.as_mut_ptr(), buffer.len()) };
     match usize::try_from(read) {
         Ok(read) => Ok(read),
-        Err(_) => Err(Errno::from_io_error(&std::io::Error::last_os_error()).map_or(ErrorCode::Io, ErrorCode::from)),
+        Err(_) => match Errno::from_io_error(&std::io::Error::last_os_error()) {
+            // The directory has been removed: for POSIX that is the end of its listing and no error.
+            Some(Errno::NOENT) => Ok(0),
+            errno => Err(errno.map_or(ErrorCode::Io, ErrorCode::from)),
+        },
     }
 }
 

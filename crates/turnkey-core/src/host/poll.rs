@@ -56,6 +56,12 @@ impl<'fd> Poll<'fd> {
         self.0.len() - 1
     }
 
+    /// Whether there is nothing to wait for.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Waits until one is ready or the deadline has passed; without a deadline, for as long as it takes.
     ///
     /// # Errors

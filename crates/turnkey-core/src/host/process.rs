@@ -86,7 +86,6 @@ pub fn environment_variables() -> Vec<Vec<u8>> {
         .collect()
 }
 
-
 /// Lets others run.
 pub fn yield_now() {
     rustix::thread::sched_yield();

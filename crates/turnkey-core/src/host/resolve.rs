@@ -43,7 +43,12 @@ pub(crate) const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
 ///
 /// # Errors
 /// [`ErrorCode::NotPermitted`] for a path that would leave the directory, else what the operating system says.
-pub fn open(directory: BorrowedFd<'_>, path: &GuestPath<'_>, follow: bool, flags: OFlags) -> Result<OwnedFd, ErrorCode> {
+pub fn open(
+    directory: BorrowedFd<'_>,
+    path: &GuestPath<'_>,
+    follow: bool,
+    flags: OFlags,
+) -> Result<OwnedFd, ErrorCode> {
     let follow = follow || path.must_be_directory();
     let mut flags = always(flags);
     if path.must_be_directory() {

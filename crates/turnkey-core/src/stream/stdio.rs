@@ -18,6 +18,10 @@ use crate::limits::Limit;
 /// Bytes that a pipe with any room at all takes without waiting: POSIX's `PIPE_BUF` on Linux.
 const PIPE_BUF: usize = 4096;
 
+/// Bytes that Linux moves at most in one call. What is thrown away is counted no higher: an ABI's count has 32 bits, and one
+/// range given a thousand times has more.
+const MOST_BYTES: usize = 0x7fff_f000;
+
 /// What stands behind a standard stream.
 #[derive(Debug, Default)]
 pub enum StreamGrant {
@@ -157,9 +161,7 @@ pub(crate) fn ready(fd: BorrowedFd<'_>, ready: Ready, wait: Wait) -> Result<(), 
     let (deadline, late) = match wait {
         Wait::Forever => (None, Interruption::Stopped(Limit::Timeout)),
         Wait::Until(end) => (Some(end), Interruption::Stopped(Limit::Timeout)),
-        Wait::Never => {
-            (Some(crate::host::clock::Deadline::after_ns(0)), Interruption::Failed(ErrorCode::WouldBlock))
-        }
+        Wait::Never => (Some(crate::host::clock::Deadline::after_ns(0)), Interruption::Failed(ErrorCode::WouldBlock)),
     };
     if poll::wait_for(fd, ready, deadline)? { Ok(()) } else { Err(late) }
 }
@@ -213,7 +215,7 @@ impl Sink {
     #[inline]
     pub fn write(&self, buffers: &mut Buffers<'_>, wait: Wait) -> Result<usize, Interruption> {
         let Sink::Host(stream) = self else {
-            return Ok(buffers.bytes());
+            return Ok(buffers.bytes().min(MOST_BYTES));
         };
         if wait != Wait::Forever && stream.can_wait() {
             stream.ready(Ready::Write, wait)?;

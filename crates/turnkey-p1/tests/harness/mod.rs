@@ -7,11 +7,13 @@ pub(crate) mod errno;
 pub(crate) mod signatures;
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use turnkey_core::filesystem::Access;
 use turnkey_core::grants::DirectoryGrant;
+use turnkey_core::sockets::TcpListener;
 use turnkey_core::{Capabilities, Grants, Limits};
 use turnkey_p1::{Generation, Preview1};
 use wasmtime::{Engine, Error, Instance, Linker, Memory, Module, Store, Val};
@@ -158,11 +160,12 @@ impl Setup {
     /// A guest that runs another module.
     pub(crate) fn start_module(self, module: &Module, memory: Option<&str>) -> Result<Guest, Error> {
         let mut host = Capabilities::new(self.grants, self.limits).unwrap();
+        let listening = host.found_open.listeners.iter().map(TcpListener::address).collect();
         let preview1 = Preview1::new(&mut host, memory.map(str::to_owned)).unwrap();
         let mut store = Store::new(&ENGINE, Data { host, preview1 });
         let instance = linker(self.generation).instantiate(&mut store, module)?;
         let memory = memory.and_then(|name| instance.get_memory(&mut store, name));
-        Ok(Guest { store, instance, memory, disk: self.disk })
+        Ok(Guest { store, instance, memory, disk: self.disk, listening })
     }
 }
 
@@ -181,7 +184,8 @@ pub(crate) fn compile(text: &str) -> Module {
 fn linker(generation: Generation) -> Linker<Data> {
     let mut linker = Linker::new(&ENGINE);
     for (name, _) in SIGNATURES {
-        let linked = turnkey_p1::link(&mut linker, generation, name, |data: &mut Data| (&mut data.host, &mut data.preview1));
+        let linked =
+            turnkey_p1::link(&mut linker, generation, name, |data: &mut Data| (&mut data.host, &mut data.preview1));
         let linked = linked.unwrap();
         assert_eq!(linked, generation.has(name), "{name}");
     }
@@ -218,6 +222,8 @@ pub(crate) struct Guest {
     instance: Instance,
     memory: Option<Memory>,
     pub(crate) disk: Disk,
+    /// Where the listeners that were granted listen.
+    pub(crate) listening: Vec<SocketAddr>,
 }
 
 impl Guest {
@@ -241,6 +247,11 @@ impl Guest {
         let count = usize::from(!result(name).is_empty());
         function.call(&mut self.store, &values, &mut results[..count])?;
         Ok(results[0].unwrap_i32().cast_unsigned())
+    }
+
+    /// Runs a function of the module's own, without parameters.
+    pub(crate) fn run(&mut self, name: &str) {
+        self.instance.get_typed_func::<(), ()>(&mut self.store, name).unwrap().call(&mut self.store, ()).unwrap();
     }
 
     /// Makes a call that must not trap; its errno. One that fails leaves the memory as it was.

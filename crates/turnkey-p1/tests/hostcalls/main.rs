@@ -21,6 +21,7 @@ mod proc;
 mod random;
 mod readdir;
 mod readonly;
+mod recording;
 mod sched;
 mod sock;
 mod unstable;
