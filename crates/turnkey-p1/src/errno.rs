@@ -58,3 +58,29 @@ pub const fn errno(code: ErrorCode) -> u16 {
         ErrorCode::NotCapable => 76,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The page that users read is this match, and not what somebody remembers of it.
+    #[test]
+    fn the_matrix_of_errors_is_what_guests_get() {
+        let page = include_str!("../../../docs/errors.md");
+        let mut table = String::from("| code | operating system | Preview 1 |\n|---|---|---|\n");
+        for &code in ErrorCode::ALL {
+            let names = code.os_names().join(" ");
+            table += &format!("| {} | {names} | {} |\n", code.word(), errno(code));
+        }
+        assert!(page.contains(&table), "docs/errors.md should have this table:\n{table}");
+    }
+
+    #[test]
+    fn no_two_codes_are_the_same_to_a_guest() {
+        let mut numbers: Vec<u16> = ErrorCode::ALL.iter().map(|&code| errno(code)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), ErrorCode::ALL.len());
+        assert!(numbers.iter().all(|number| (1..=76).contains(number)));
+    }
+}

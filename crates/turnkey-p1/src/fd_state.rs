@@ -54,10 +54,9 @@ pub(crate) fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: u32, flags: u32) -> O
     let flags = FdFlags::parse(flags)?;
     let descriptor = call.fds.get(fd)?;
     descriptor.must(Rights::FD_FDSTAT_SET_FLAGS)?;
-    match &mut descriptor.kind {
-        Kind::File(file) => file.set_flags(flags.file_flags()),
-        // What is not a file has no end to append to, and nothing to synchronise: such flags are taken, and mean nothing.
-        _ => {}
+    // What is not a file has no end to append to, and nothing to synchronise: such flags are taken, and mean nothing.
+    if let Kind::File(file) = &mut descriptor.kind {
+        file.set_flags(flags.file_flags());
     }
     descriptor.nonblocking = flags.contains(FdFlags::NONBLOCK);
     Ok(())

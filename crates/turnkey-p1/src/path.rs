@@ -212,7 +212,6 @@ pub(crate) fn path_link(
     Ok(old.link_at(&mut request, old_path, new, new_path)?)
 }
 
-#[expect(clippy::too_many_arguments, reason = "as many as the standard gives it")]
 pub(crate) fn path_rename(
     call: &mut Call<'_>,
     old_fd: u32,

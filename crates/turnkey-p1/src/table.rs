@@ -518,7 +518,7 @@ pub fn link<T: 'static>(
             enter(caller, state, "proc_raise", |call| proc::proc_raise(call, signal))
         }),
         ("sched_yield", _) => linker.func_wrap(module, "sched_yield", move |caller: Caller<'_, T>| {
-            enter(caller, state, "sched_yield", |call| sched::sched_yield(call))
+            enter(caller, state, "sched_yield", sched::sched_yield)
         }),
         ("random_get", _) => {
             linker.func_wrap(module, "random_get", move |caller: Caller<'_, T>, buf: u32, buf_len: u32| {

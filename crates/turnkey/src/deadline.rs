@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use turnkey_core::host::clock::Deadline;
 
-/// Called on another thread when a guest's time has been up for [`GRACE`] and it is still in a call of the host.
+/// Called on another thread when a guest's time has been up for a quarter of a second and it is still in a call of the host.
 pub type WhenStuck = Arc<dyn Fn() + Send + Sync>;
 
 /// What a guest is given to end in, once its time is up, before it counts as stuck.

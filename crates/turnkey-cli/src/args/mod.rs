@@ -22,7 +22,7 @@ pub(crate) struct Typed {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a program
-    Run(Run),
+    Run(Box<Run>),
     /// Compile a program ahead of time
     Compile(Compile),
     /// Say what a program is and what it can ask for, without running it

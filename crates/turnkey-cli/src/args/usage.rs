@@ -1,8 +1,11 @@
 //! What is wrong with a command line, in the same form as every other message.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use turnkey::host::process::environment_variable;
 
 use crate::exit;
 use crate::message::{Message, escaped, print};
@@ -10,7 +13,8 @@ use crate::message::{Message, escaped, print};
 /// Answers a command line that is no command: with the help that was asked for, or with what is wrong.
 pub(super) fn answer(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        print(&error.render().ansi().to_string());
+        let rendered = error.render();
+        print(&if in_colour() { rendered.ansi().to_string() } else { rendered.to_string() });
         return ExitCode::SUCCESS;
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -20,6 +24,11 @@ pub(super) fn answer(error: &clap::Error) -> ExitCode {
     let message = worded(error);
     message.print();
     ExitCode::from(message.status())
+}
+
+/// Whether somebody looks at stdout who has not asked for plain text (`NO_COLOR`): a file or a pipe is to hold words alone.
+fn in_colour() -> bool {
+    std::io::stdout().is_terminal() && environment_variable(b"NO_COLOR").is_none_or(|set| set.is_empty())
 }
 
 fn worded(error: &clap::Error) -> Message {

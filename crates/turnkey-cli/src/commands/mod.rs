@@ -15,7 +15,7 @@ mod run;
 
 pub(crate) fn run(typed: Typed) -> Result<ExitCode, Message> {
     match typed.command {
-        Command::Run(typed) => run::run(typed),
+        Command::Run(typed) => run::run(*typed),
         Command::Compile(typed) => compile::compile(&typed),
         Command::Check(typed) => check::check(&typed),
         Command::Cache { command } => cache::cache(command),

@@ -3,7 +3,7 @@
 //!
 //! A single name (no `/`, not `.` or `..`) is opened with plain `openat` and `O_NOFOLLOW`: it cannot leave. Everything else
 //! is `openat2` with `RESOLVE_BENEATH`, where the kernel itself keeps the path inside, whatever is renamed meanwhile. Where
-//! the kernel has no `openat2`, or a sandbox refuses it, [`super::walk`] goes component by component.
+//! the kernel has no `openat2`, or a sandbox refuses it, `walk.rs` goes component by component.
 //!
 //! Operations that have no form with resolution of their own (make, remove, rename, link …) act on the last name in its
 //! parent, which is resolved first: no call here ever gives the kernel a path of several components without `openat2`.

@@ -12,6 +12,7 @@ mod environ;
 mod escapes;
 mod fd_io;
 mod fd_state;
+mod first_use;
 mod limits;
 mod modules;
 mod names;

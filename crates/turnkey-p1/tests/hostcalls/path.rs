@@ -196,17 +196,49 @@ fn a_fifo_and_a_socket_are_refused_at_once() {
     assert_eq!(guest.stat_path(WORK, 0, "socket").unwrap().filetype, 6);
 }
 
+/// Makes a device; only an administrator can.
+fn make_device(guest: &Guest, name: &str, numbers: [&str; 3]) -> bool {
+    let made = std::process::Command::new("mknod").arg(guest.disk.work(name)).args(numbers).output();
+    made.is_ok_and(|made| made.status.success())
+}
+
 #[test]
-fn a_device_is_refused() {
+fn a_character_device_is_refused() {
     let mut guest = tree();
-    let node = guest.disk.work("null");
-    // Only an administrator can make one.
-    let made = std::process::Command::new("mknod").arg(&node).args(["c", "1", "3"]).output();
-    if !made.is_ok_and(|made| made.status.success()) {
+    if make_device(&guest, "null", ["c", "1", "3"]) {
+        for rights in [0, READ, WRITE, READ_WRITE] {
+            assert_eq!(guest.try_open(WORK, "null", 0, rights, 0), Err(PERM));
+        }
+    }
+}
+
+#[test]
+fn a_block_device_is_refused_by_whatever_is_first_done_with_it() {
+    let mut guest = tree();
+    if !make_device(&guest, "disk", ["b", "7", "0"]) {
         return;
     }
-    for rights in [0, READ, WRITE, READ_WRITE] {
-        assert!(guest.try_open(WORK, "null", 0, rights, 0).is_err());
+    for rights in [0, READ, READ_WRITE] {
+        // There may be no such disk.
+        let Ok(fd) = guest.try_open(WORK, "disk", 0, rights, 0) else {
+            continue;
+        };
+        let [iovs, count] = guest.iovs(&[(BUF, 1)]);
+        for (name, arguments) in [
+            ("fd_read", &[fd, iovs, count, RESULT][..]),
+            ("fd_write", &[fd, iovs, count, RESULT]),
+            ("fd_pread", &[fd, iovs, count, 0, RESULT]),
+            ("fd_pwrite", &[fd, iovs, count, 0, RESULT]),
+            ("fd_seek", &[fd, 0, 2, RESULT]),
+            ("fd_filestat_get", &[fd, RESULT]),
+            ("fd_filestat_set_size", &[fd, 0]),
+            ("fd_allocate", &[fd, 0, 1]),
+            ("fd_sync", &[fd]),
+            ("fd_readdir", &[fd, BUF, 100, 0, RESULT]),
+        ] {
+            guest.fails(name, arguments, PERM);
+        }
+        guest.gives("fd_close", &[fd], &[]);
     }
 }
 
