@@ -26,7 +26,8 @@ fn every_status_of_a_guest_is_the_status_of_turnkey() {
             (func (export "exit") (param i32) (call $exit (local.get 0))))"#,
     );
     for status in 0..=255 {
-        let ran = turnkey_with(["run".as_ref(), "--invoke=exit".as_ref(), exit.as_os_str(), status.to_string().as_ref()]);
+        let ran =
+            turnkey_with(["run".as_ref(), "--invoke=exit".as_ref(), exit.as_os_str(), status.to_string().as_ref()]);
         assert_eq!((ran.status(), ran.stdout.len(), ran.stderr.len()), (status, 0, 0), "{ran:?}");
     }
 }
@@ -85,7 +86,12 @@ fn a_program_comes_through_a_pipe() {
     let program = std::fs::read(environment()).unwrap();
     let piped = |program: &[u8], words: &[&str]| -> Ran {
         let mut running = start(
-            turnkey().args(["run", "-"]).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()),
+            turnkey()
+                .args(["run", "-"])
+                .args(words)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
         );
         // A program that is refused may not have been read to its end.
         let _ = running.child.stdin.take().unwrap().write_all(program);

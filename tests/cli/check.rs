@@ -26,7 +26,10 @@ fn a_reactor_is_described_by_its_functions() {
             (func (export "_initialize")) (func (export "draw")))"#,
     );
     let report = ran.quiet();
-    assert!(report.contains("a Preview 1 reactor") && report.contains("`--invoke` calls") && report.contains("draw"), "{report}");
+    assert!(
+        report.contains("a Preview 1 reactor") && report.contains("`--invoke` calls") && report.contains("draw"),
+        "{report}"
+    );
 }
 
 #[test]
@@ -46,7 +49,10 @@ fn what_nobody_provides_is_named_and_the_status_says_that_it_cannot_run() {
     );
     assert_eq!((ran.status(), ran.stderr.as_str()), (126, ""));
     let report = ran.text();
-    assert!(report.contains("wasi_snapshot_preview1::fd_raed") && report.contains("nearest: wasi_snapshot_preview1::fd_read"));
+    assert!(
+        report.contains("wasi_snapshot_preview1::fd_raed")
+            && report.contains("nearest: wasi_snapshot_preview1::fd_read")
+    );
     assert!(report.contains("env::abort"), "{report}");
 }
 

@@ -33,8 +33,11 @@ fn an_artifact_is_replaced_whole() {
     precompiled(&["--fuel", "100000000"], &out).quiet();
 }
 
-const OPTIONS: [(&str, &[&str]); 3] =
-    [("--fuel", &["--fuel", "100000000"]), ("--timeout", &["--timeout", "1m"]), ("--deterministic", &["--deterministic"])];
+const OPTIONS: [(&str, &[&str]); 3] = [
+    ("--fuel", &["--fuel", "100000000"]),
+    ("--timeout", &["--timeout", "1m"]),
+    ("--deterministic", &["--deterministic"]),
+];
 
 #[test]
 fn options_that_differ_are_named_one_by_one() {
@@ -78,7 +81,9 @@ fn an_artifact_that_was_cut_short_is_not_loaded() {
     let folder = Folder::new();
     let whole = fs::read(compiled(&folder, "out", &[])).unwrap();
     let cut = folder.path("cut");
-    for bytes in [0, 1, 47, 48, 49, whole.len() / 2, whole.len() - 49, whole.len() - 48, whole.len() - 47, whole.len() - 1] {
+    for bytes in
+        [0, 1, 47, 48, 49, whole.len() / 2, whole.len() - 49, whole.len() - 48, whole.len() - 47, whole.len() - 1]
+    {
         fs::write(&cut, &whole[..bytes]).unwrap();
         assert!(precompiled(&[], &cut).refused(126).contains("is not loaded"), "{bytes} bytes");
         fs::write(&cut, &whole[whole.len() - bytes..]).unwrap();
@@ -110,7 +115,12 @@ fn an_artifact_of_another_version_or_with_more_behind_it_is_not_loaded() {
 #[test]
 fn what_is_no_artifact_is_not_loaded_as_one() {
     let folder = Folder::new();
-    for foreign in [guest("small"), PathBuf::from(env!("CARGO_BIN_EXE_turnkey")), folder.file("empty", ""), folder.file("text", "x".repeat(100))] {
+    for foreign in [
+        guest("small"),
+        PathBuf::from(env!("CARGO_BIN_EXE_turnkey")),
+        folder.file("empty", ""),
+        folder.file("text", "x".repeat(100)),
+    ] {
         assert!(precompiled(&[], &foreign).refused(126).contains("not one that `turnkey compile` made"), "{foreign:?}");
     }
     precompiled(&[], &folder.path("nothing")).refused(127);

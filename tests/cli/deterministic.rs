@@ -62,7 +62,9 @@ fn real_programs_run_the_same_twice() {
         assert_eq!(ran.status(), 0, "{ran:?}");
         ran.stdout
     };
-    for (name, words) in [("random", &[][..]), ("clocks", &["show"]), ("poller", &["clock"]), ("lister", &["/d"]), ("files", &["/d"])] {
+    for (name, words) in
+        [("random", &[][..]), ("clocks", &["show"]), ("poller", &["clock"]), ("lister", &["/d"]), ("files", &["/d"])]
+    {
         assert_eq!(transcript(name, words), transcript(name, words), "{name}");
     }
 }

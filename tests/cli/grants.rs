@@ -54,7 +54,8 @@ fn a_directory_without_another_name_has_the_one_it_was_written_by() {
     folder.file("data/a", "1\n");
     for name in ["data", "./data", "data/", "."] {
         // Libraries of guests take `./` off the name that was handed over.
-        let ran = run(turnkey().args(["run", "--dir", name]).arg(guest("tally")).arg("data/a").current_dir(folder.root()));
+        let ran =
+            run(turnkey().args(["run", "--dir", name]).arg(guest("tally")).arg("data/a").current_dir(folder.root()));
         assert!(ran.quiet().contains("total of 1 file"), "{name}");
     }
 }
@@ -63,7 +64,12 @@ fn a_directory_without_another_name_has_the_one_it_was_written_by() {
 fn nothing_is_open_without_a_grant() {
     let folder = Folder::new();
     folder.file("a", "secret");
-    let ran = run(turnkey().arg("run").arg(guest("tally")).arg(folder.path("a")).arg("/etc/passwd").current_dir(folder.root()));
+    let ran = run(turnkey()
+        .arg("run")
+        .arg(guest("tally"))
+        .arg(folder.path("a"))
+        .arg("/etc/passwd")
+        .current_dir(folder.root()));
     assert_eq!(ran.status(), 1);
     assert!(ran.text().contains("total of 0 files"));
     let ran = run_guest("environment", &[], &[]);
@@ -82,11 +88,10 @@ fn variables(grants: &[&str]) -> Vec<String> {
 fn variables_are_given_with_a_value_or_taken_from_the_host() {
     assert_eq!(variables(&["--env", "MODE=prod"]), ["MODE=prod"]);
     assert_eq!(variables(&["--env=A=1", "--env", "B=2=3", "--env", "C="]), ["A=1", "B=2=3", "C="]);
-    assert_eq!(variables(&["--env", "FROM_HOST", "--env", "EMPTY", "--env", "EQUALS"]), [
-        "EMPTY=",
-        "EQUALS=a=b",
-        "FROM_HOST=inherited"
-    ]);
+    assert_eq!(
+        variables(&["--env", "FROM_HOST", "--env", "EMPTY", "--env", "EQUALS"]),
+        ["EMPTY=", "EQUALS=a=b", "FROM_HOST=inherited"]
+    );
     assert_eq!(variables(&["--env", "A=first", "--env", "A=last"]), ["A=last"]);
     assert_eq!(variables(&["--env", "A=ü\n"]), ["A=\\xc3\\xbc\\n"]);
 }
@@ -105,7 +110,10 @@ fn every_variable_of_the_host_is_inherited_only_when_asked_for() {
 fn a_variable_that_the_host_has_not_is_named_with_how_to_give_it_a_value() {
     let ran = turnkey_with(["run", "--env", "NO_SUCH_VARIABLE", "app.wasm"]);
     let message = ran.refused(125);
-    assert!(message.contains("`--env NO_SUCH_VARIABLE`") && message.contains("`--env NO_SUCH_VARIABLE=VALUE`"), "{message}");
+    assert!(
+        message.contains("`--env NO_SUCH_VARIABLE`") && message.contains("`--env NO_SUCH_VARIABLE=VALUE`"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -116,7 +124,9 @@ fn an_address_that_is_taken_or_not_ours_is_named() {
     let message = ran.refused(125);
     assert!(message.contains(&format!("`{address}`")) && message.contains("in use"), "{message}");
     // A documentation address: no host has it.
-    assert!(turnkey_with(["run", "--tcp-listener=192.0.2.1:0", "app.wasm"]).refused(125).contains("not one of this host"));
+    assert!(
+        turnkey_with(["run", "--tcp-listener=192.0.2.1:0", "app.wasm"]).refused(125).contains("not one of this host")
+    );
 }
 
 #[test]

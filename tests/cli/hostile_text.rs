@@ -84,7 +84,9 @@ fn paths_outside_every_grant_are_harmless_in_what_is_suggested() {
 fn a_programs_own_name_is_harmless() {
     let folder = Folder::new();
     let name = HOSTILE.replace('/', "");
-    for (contents, status) in [("", 126), ("(module (func (export \"_start\") unreachable))", 134), ("(module (func", 126)] {
+    for (contents, status) in
+        [("", 126), ("(module (func (export \"_start\") unreachable))", 134), ("(module (func", 126)]
+    {
         fs::write(folder.path(&name), contents).unwrap();
         let ran = run(turnkey().arg("run").arg(&name).current_dir(folder.root()));
         assert_eq!(ran.status(), status);
@@ -98,7 +100,11 @@ fn a_programs_own_name_is_harmless() {
 #[test]
 fn what_a_text_module_says_where_it_is_wrong_is_harmless() {
     let folder = Folder::new();
-    for text in [format!("(module {HOSTILE})"), format!("(module (func (call ${HOSTILE})))"), format!("(module (import \"{HOSTILE}\"")] {
+    for text in [
+        format!("(module {HOSTILE})"),
+        format!("(module (func (call ${HOSTILE})))"),
+        format!("(module (import \"{HOSTILE}\""),
+    ] {
         let ran = run(turnkey().arg("run").arg(folder.module(&text)));
         assert_eq!(ran.status(), 126);
         ran.harmless();
@@ -108,6 +114,9 @@ fn what_a_text_module_says_where_it_is_wrong_is_harmless() {
 #[test]
 fn what_the_guest_itself_writes_is_its_own_business() {
     let folder = Folder::new();
-    let app = folder.command(r#"(data (i32.const 100) "\1b[2J")"#, "(call $must (call $put (i32.const 2) (i32.const 100) (i32.const 4)))");
+    let app = folder.command(
+        r#"(data (i32.const 100) "\1b[2J")"#,
+        "(call $must (call $put (i32.const 2) (i32.const 100) (i32.const 4)))",
+    );
     assert_eq!(run(turnkey().arg("run").arg(app)).stderr, "\u{1b}[2J");
 }

@@ -183,8 +183,7 @@ fn a_timeout_that_was_not_needed_keeps_nobody_waiting() {
 }
 
 /// Writes a dot, for ever.
-const DOTS: &str =
-    "(loop $again (drop (call $put (i32.const 1) (i32.const 100) (i32.const 1))) (br $again))";
+const DOTS: &str = "(loop $again (drop (call $put (i32.const 1) (i32.const 100) (i32.const 1))) (br $again))";
 const DOT: &str = r#"(data (i32.const 100) ".")"#;
 
 #[test]

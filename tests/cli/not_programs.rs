@@ -47,7 +47,9 @@ fn the_binary_itself_is_no_program() {
 
 #[test]
 fn a_component_is_told_from_a_module() {
-    for component in [&b"\0asm\x0d\0\x01\0"[..], b"(component)", b";; a comment\n(; and (; another ;) ;)\n (component $c)"] {
+    for component in
+        [&b"\0asm\x0d\0\x01\0"[..], b"(component)", b";; a comment\n(; and (; another ;) ;)\n (component $c)"]
+    {
         let message = refusal_of(component);
         assert!(message.contains("is a component") && message.contains("hint: "), "{message}");
     }
@@ -103,7 +105,11 @@ fn an_import_that_nobody_provides_is_named_with_the_one_that_was_meant() {
 
 #[test]
 fn an_import_that_is_no_function_is_named_too() {
-    for import in [r#""env" "memory" (memory 1)"#, r#""env" "base" (global i32)"#, r#""wasi_snapshot_preview1" "fd_write" (memory 1)"#] {
+    for import in [
+        r#""env" "memory" (memory 1)"#,
+        r#""env" "base" (global i32)"#,
+        r#""wasi_snapshot_preview1" "fd_write" (memory 1)"#,
+    ] {
         let message = refusal_of(format!(r#"(module (import {import}) (func (export "_start")))"#).as_bytes());
         assert!(message.contains("imports `") && message.contains("which nothing here provides"), "{message}");
     }
@@ -118,8 +124,9 @@ fn of_many_missing_imports_a_few_are_named() {
 
 #[test]
 fn a_function_imported_by_the_wrong_signature_is_named() {
-    let message =
-        refusal_of(br#"(module (import "wasi_snapshot_preview1" "fd_write" (func (param i64))) (func (export "_start")))"#);
+    let message = refusal_of(
+        br#"(module (import "wasi_snapshot_preview1" "fd_write" (func (param i64))) (func (export "_start")))"#,
+    );
     assert!(message.contains("wasi_snapshot_preview1::fd_write") && message.contains("i64"), "{message}");
 }
 

@@ -77,7 +77,8 @@ fn a_file_that_may_not_grow_further_is_told_to_the_guest() {
 fn a_cache_that_may_not_grow_further_is_no_reason_not_to_run() {
     let folder = Folder::new();
     let app = writer(&folder);
-    let ran = run(shell("ulimit -f 0; exec \"$0\" run \"$1\" | cat").arg(&app).env("XDG_CACHE_HOME", folder.path("cache")));
+    let ran =
+        run(shell("ulimit -f 0; exec \"$0\" run \"$1\" | cat").arg(&app).env("XDG_CACHE_HOME", folder.path("cache")));
     assert_eq!(ran.text(), "a line\n", "{ran:?}");
 }
 
@@ -109,9 +110,8 @@ fn closed_streams_do_not_turn_messages_into_files() {
     let folder = Folder::new();
     let ran = run(shell("exec \"$0\" run nothing.wasm 2>&-").current_dir(folder.root()));
     assert_eq!(ran.status(), 127);
-    let ran = run(shell("exec \"$0\" run --invoke f \"$1\" 1 >&-").arg(folder.module(
-        r#"(module (func (export "f") (param i32) (result i32) (local.get 0)))"#,
-    )));
+    let ran = run(shell("exec \"$0\" run --invoke f \"$1\" 1 >&-")
+        .arg(folder.module(r#"(module (func (export "f") (param i32) (result i32) (local.get 0)))"#)));
     assert!(ran.status() == 0 || ran.status() == 125, "{ran:?}");
 }
 
@@ -133,7 +133,10 @@ fn messages_that_nobody_reads_are_no_reason_to_die() {
     let (gone, pipe) = std::io::pipe().unwrap();
     drop(gone);
     let mut command = turnkey();
-    assert_eq!(start(command.args(["run", "nothing.wasm"]).stderr(pipe).stdout(Stdio::piped())).wait().ended.code(), Some(127));
+    assert_eq!(
+        start(command.args(["run", "nothing.wasm"]).stderr(pipe).stdout(Stdio::piped())).wait().ended.code(),
+        Some(127)
+    );
     let folder = Folder::new();
     let app = folder.command("", "unreachable");
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();

@@ -57,11 +57,17 @@ fn a_pointer_beyond_the_memory_is_a_trap_and_names_the_call() {
         ("random_get", "(drop (call $random_get (i32.const 0) (i32.const 65537)))"),
         ("random_get", "(drop (call $random_get (i32.const -1) (i32.const -1)))"),
         ("clock_time_get", "(drop (call $clock_time_get (i32.const 0) (i64.const 1) (i32.const 65529)))"),
-        ("path_open", "(drop (call $path_open (i32.const 3) (i32.const 0) (i32.const 65535) (i32.const 2) (i32.const 0) (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 0)))"),
+        (
+            "path_open",
+            "(drop (call $path_open (i32.const 3) (i32.const 0) (i32.const 65535) (i32.const 2) (i32.const 0) (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 0)))",
+        ),
     ] {
         let ran = run_command("", body);
         let message = ran.ended_with(134);
-        assert!(message.contains(&format!("`{call}`")) && message.contains("beyond the memory of 65536 bytes"), "{message}");
+        assert!(
+            message.contains(&format!("`{call}`")) && message.contains("beyond the memory of 65536 bytes"),
+            "{message}"
+        );
     }
 }
 
@@ -83,7 +89,8 @@ fn a_trap_in_the_modules_own_start_function_is_one_too() {
 
 #[test]
 fn a_segment_that_does_not_fit_traps_before_anything_runs() {
-    let ran = run_module(r#"(module (memory (export "memory") 1) (data (i32.const 65535) "ab") (func (export "_start")))"#);
+    let ran =
+        run_module(r#"(module (memory (export "memory") 1) (data (i32.const 65535) "ab") (func (export "_start")))"#);
     assert!(ran.ended_with(134).contains("out of bounds"));
 }
 

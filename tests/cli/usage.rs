@@ -7,9 +7,12 @@ use crate::harness::{Folder, turnkey_with};
 
 #[test]
 fn a_flag_that_does_not_exist_is_answered_with_the_one_that_was_meant() {
-    for (typed, meant) in
-        [("--tiemout", "--timeout"), ("--max-memroy", "--max-memory"), ("--dirs", "--dir"), ("--detreministic", "--deterministic")]
-    {
+    for (typed, meant) in [
+        ("--tiemout", "--timeout"),
+        ("--max-memroy", "--max-memory"),
+        ("--dirs", "--dir"),
+        ("--detreministic", "--deterministic"),
+    ] {
         let ran = turnkey_with(["run", typed, "app.wasm"]);
         let message = ran.refused(2);
         assert!(message.contains(&format!("there is no flag `{typed}`")), "{message}");
@@ -40,7 +43,10 @@ fn sizes_times_and_numbers_that_are_none_are_named_with_their_flag() {
             let ran = turnkey_with(["run", &format!("{flag}={value}"), "app.wasm"]);
             let message = ran.refused(2);
             assert!(message.contains(&format!("`{flag}`")), "{flag}={value}: {message}");
-            assert!(message.contains(&format!("`{value}`")) || message.contains("needs a value"), "{flag}={value}: {message}");
+            assert!(
+                message.contains(&format!("`{value}`")) || message.contains("needs a value"),
+                "{flag}={value}: {message}"
+            );
         }
     }
 }
@@ -61,14 +67,18 @@ fn a_limit_that_is_given_twice_is_not_taken_by_luck() {
 
 #[test]
 fn no_program_is_a_word_short() {
-    for words in [&["run"][..], &["run", "--dir", "x"], &["run", "--"], &["check"], &["compile"], &["compile", "app.wasm"]] {
+    for words in
+        [&["run"][..], &["run", "--dir", "x"], &["run", "--"], &["check"], &["compile"], &["compile", "app.wasm"]]
+    {
         assert!(turnkey_with(words).refused(2).contains("is missing"), "{words:?}");
     }
 }
 
 #[test]
 fn grants_that_are_written_wrong_show_how_they_are_written() {
-    for (flag, value) in [("--dir", "::/data"), ("--dir", "data::"), ("--ro-dir", "::"), ("--env", "="), ("--env", "=value")] {
+    for (flag, value) in
+        [("--dir", "::/data"), ("--dir", "data::"), ("--ro-dir", "::"), ("--env", "="), ("--env", "=value")]
+    {
         let ran = turnkey_with(["run", flag, value, "app.wasm"]);
         let message = ran.refused(2);
         assert!(message.contains(value) && message.contains(&format!("hint: a ")), "{message}");
@@ -93,8 +103,12 @@ fn nothing_typed_is_answered_with_what_there_is() {
 
 #[test]
 fn what_was_typed_does_not_reach_the_terminal_as_a_command() {
-    for words in [&["run", "--\x1b[2J", "x"][..], &["\x1b]0;title\x07"], &["run", "--timeout", "\x1b[31m", "x"], &["run", "--env", "\x1b[2J=\x07", "--env", "\x1b", "x"]]
-    {
+    for words in [
+        &["run", "--\x1b[2J", "x"][..],
+        &["\x1b]0;title\x07"],
+        &["run", "--timeout", "\x1b[31m", "x"],
+        &["run", "--env", "\x1b[2J=\x07", "--env", "\x1b", "x"],
+    ] {
         turnkey_with(words).harmless();
     }
 }
@@ -124,9 +138,25 @@ fn every_command_has_help_on_stdout() {
 fn help_names_every_flag_of_a_run() {
     let help = turnkey_with(["run", "--help"]).quiet().to_owned();
     for flag in [
-        "--dir", "--ro-dir", "--env", "--inherit-env", "--tcp-listener", "--stdin", "--stdout", "--stderr", "--clock",
-        "--clock-resolution", "--random-seed", "--deterministic", "--max-memory", "--timeout", "--fuel",
-        "--max-descriptors", "--invoke", "--precompiled", "--explain",
+        "--dir",
+        "--ro-dir",
+        "--env",
+        "--inherit-env",
+        "--tcp-listener",
+        "--stdin",
+        "--stdout",
+        "--stderr",
+        "--clock",
+        "--clock-resolution",
+        "--random-seed",
+        "--deterministic",
+        "--max-memory",
+        "--timeout",
+        "--fuel",
+        "--max-descriptors",
+        "--invoke",
+        "--precompiled",
+        "--explain",
     ] {
         assert!(help.contains(&format!("{flag} ")) || help.contains(&format!("{flag}\n")), "{flag}");
     }
@@ -162,6 +192,7 @@ fn the_shells_themselves_can_read_their_completions() {
 #[test]
 fn completions_that_nobody_reads_to_the_end_are_no_error() {
     let folder = Folder::new();
-    let ran = crate::harness::run(crate::harness::shell("\"$0\" completions bash | head -c 10").current_dir(folder.root()));
+    let ran =
+        crate::harness::run(crate::harness::shell("\"$0\" completions bash | head -c 10").current_dir(folder.root()));
     assert_eq!(ran.quiet().len(), 10);
 }

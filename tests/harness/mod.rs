@@ -2,7 +2,10 @@
 //! holds the other end of. No wait here is without an end, and what was started is ended by its handle.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
-#![allow(unsafe_code, reason = "waiting with the kernel's account of a process, and what is done between fork and exec")]
+#![allow(
+    unsafe_code,
+    reason = "waiting with the kernel's account of a process, and what is done between fork and exec"
+)]
 
 pub(crate) mod ordinary_user;
 pub(crate) mod process;
@@ -16,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-pub(crate) use process::{Ran, run, start};
+pub(crate) use process::{Ran, Running, run, start};
 
 /// Whatever takes longer than this hangs: far more than anything here needs on the slowest machine.
 pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);

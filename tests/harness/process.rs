@@ -49,6 +49,12 @@ fn drain(mut stream: impl Read) -> Vec<u8> {
 }
 
 impl Running {
+    /// A process whose streams the test reads itself, but for stdout.
+    pub(crate) fn of(mut child: Child) -> Self {
+        let stdout = child.stdout.take().map(|stream| std::thread::spawn(move || drain(stream)));
+        Running { child, stdout, stderr: None, over: false }
+    }
+
     /// Waits for the end.
     pub(crate) fn wait(mut self) -> Ran {
         let begin = Instant::now();

@@ -66,9 +66,8 @@ const WRITTEN: &[(&str, &str)] = &[
 /// A command: `body` is what `_start` does, `fields` what else the module has.
 pub(crate) fn command_of(wasi: &str, memory_pages: u32, fields: &str, body: &str) -> String {
     let names = |text: &str, name: &str| {
-        text.match_indices(name).any(|(at, _)| {
-            !text[at + name.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '_')
-        })
+        text.match_indices(name)
+            .any(|(at, _)| !text[at + name.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '_'))
     };
     let mut written = String::new();
     for (name, function) in WRITTEN {
@@ -83,8 +82,11 @@ pub(crate) fn command_of(wasi: &str, memory_pages: u32, fields: &str, body: &str
             writeln!(module, "(import \"{wasi}\" \"{name}\" (func ${name} {signature}))").unwrap();
         }
     }
-    writeln!(module, "(memory (export \"memory\") {memory_pages})\n{written}\n{fields}\n(func (export \"_start\") {body}))")
-        .unwrap();
+    writeln!(
+        module,
+        "(memory (export \"memory\") {memory_pages})\n{written}\n{fields}\n(func (export \"_start\") {body}))"
+    )
+    .unwrap();
     module
 }
 

@@ -106,6 +106,21 @@ impl Budget {
         Ok(())
     }
 
+    /// Whether [`Budget::take_host`] would take so many bytes: asked before something is done that cannot be undone.
+    ///
+    /// # Errors
+    /// As [`Budget::take_host`].
+    pub fn must_have_room(&mut self, bytes: u64) -> Result<(), ErrorCode> {
+        self.take_host(bytes)?;
+        self.give_host(bytes);
+        Ok(())
+    }
+
+    /// Gives back bytes that [`Budget::take_guest`] took.
+    pub fn give_guest(&mut self, bytes: u64) {
+        self.used = self.used.saturating_sub(bytes);
+    }
+
     /// Gives back bytes that [`Budget::take_host`] took.
     pub fn give_host(&mut self, bytes: u64) {
         self.used = self.used.saturating_sub(bytes);

@@ -60,7 +60,14 @@ pub(crate) fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, n
 pub(crate) fn fd_pread(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, offset: u64, nread: u32) -> Outcome {
     let nread = call.memory.place(nread)?;
     let mut buffers = call.memory.buffers(iovs, iovs_len)?;
-    let read = call.fds.get(fd)?.as_file(Rights::FD_READ)?.read_at(&mut buffers, offset)?;
+    let descriptor = call.fds.get(fd)?;
+    let read = match &descriptor.kind {
+        Kind::Source(Source::Host(stream)) => {
+            descriptor.must(Rights::FD_READ)?;
+            stream.read_at(&mut buffers, offset)?
+        }
+        _ => descriptor.as_file(Rights::FD_READ)?.read_at(&mut buffers, offset)?,
+    };
     put_count(call, nread, read)
 }
 
@@ -68,7 +75,14 @@ pub(crate) fn fd_pread(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, o
 pub(crate) fn fd_pwrite(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, offset: u64, nwritten: u32) -> Outcome {
     let nwritten = call.memory.place(nwritten)?;
     let buffers: Buffers<'_> = call.memory.buffers(iovs, iovs_len)?;
-    let written = call.fds.get(fd)?.as_file(Rights::FD_WRITE)?.write_at(&buffers, offset)?;
+    let descriptor = call.fds.get(fd)?;
+    let written = match &descriptor.kind {
+        Kind::Sink(Sink::Host(stream)) => {
+            descriptor.must(Rights::FD_WRITE)?;
+            stream.write_at(&buffers, offset)?
+        }
+        _ => descriptor.as_file(Rights::FD_WRITE)?.write_at(&buffers, offset)?,
+    };
     put_count(call, nwritten, written)
 }
 

@@ -309,9 +309,7 @@ impl Descriptors {
             host.budget.note(Limit::Descriptors);
             return Err(ErrorCode::TooManyDescriptors);
         }
-        host.budget.take_host(DESCRIPTOR_BYTES)?;
-        host.budget.give_host(DESCRIPTOR_BYTES);
-        Ok(())
+        host.budget.must_have_room(DESCRIPTOR_BYTES)
     }
 
     /// Takes a descriptor in; its number.

@@ -90,7 +90,7 @@ enum Waiting {
     /// A time.
     Timer { userdata: u64, deadline: Deadline, left_ns: u64 },
     /// A descriptor, at this place of the poll.
-    Descriptor { userdata: u64, to: Subscribed, fd: u32, place: usize },
+    Descriptor { userdata: u64, to: Subscribed, fd: u32, place: usize, ready: Ready },
 }
 
 fn wait(
@@ -183,7 +183,7 @@ fn look_at<'fds>(
         },
         Kind::Directory(_) | Kind::Unresolved(_) => return over(Some(ErrorCode::BadDescriptor), 0, false),
     };
-    Ok(Waiting::Descriptor { userdata, to, fd, place: poll.push(host_fd, ready) })
+    Ok(Waiting::Descriptor { userdata, to, fd, place: poll.push(host_fd, ready), ready })
 }
 
 impl Waiting {
@@ -203,7 +203,7 @@ impl Waiting {
 
     fn found(&self, poll: &Poll<'_>) -> Found {
         match self {
-            Waiting::Descriptor { place, .. } => poll.found(*place),
+            Waiting::Descriptor { place, ready, .. } => poll.found(*place, *ready),
             _ => Found::default(),
         }
     }
@@ -232,8 +232,8 @@ fn events(
                     happened.push(Happened { userdata, event_type: 0, error: None, bytes: 0, hangup: false });
                 }
             }
-            Waiting::Descriptor { userdata, to, fd, place } => {
-                let found = poll.found(place);
+            Waiting::Descriptor { userdata, to, fd, place, ready } => {
+                let found = poll.found(place, ready);
                 if found.any() {
                     happened.push(descriptor_event(fds, userdata, to, fd, found));
                 }

@@ -173,7 +173,7 @@ pub(crate) fn load_trusted(
         .map_err(|error| Error::Artifact(error.root_cause().to_string()))
 }
 
-/// In which options an artifact and an engine differ, by the flags that set them.
+/// In which options an artifact and a run differ, by the flags that set them.
 fn differences(made_for: EngineKey, key: EngineKey) -> String {
     let differing: Vec<String> = [
         ("--fuel", made_for.fuel, key.fuel),
@@ -182,9 +182,15 @@ fn differences(made_for: EngineKey, key: EngineKey) -> String {
     ]
     .into_iter()
     .filter(|(_, made, wanted)| made != wanted)
-    .map(|(flag, made, _)| if made { format!("with `{flag}`") } else { format!("without `{flag}`") })
+    .map(|(flag, made, _)| {
+        if made {
+            format!("with `{flag}`, which this run has not")
+        } else {
+            format!("without `{flag}`, which this run has")
+        }
+    })
     .collect();
-    format!("it was compiled {}, and this run is not", differing.join(" and "))
+    format!("it was compiled {}", differing.join(", and "))
 }
 
 #[cfg(test)]

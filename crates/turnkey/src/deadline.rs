@@ -48,7 +48,7 @@ fn wait((over, changed): &(Mutex<bool>, Condvar), longest: Duration) -> bool {
     let Ok(guard) = over.lock() else {
         return true;
     };
-    // A time too long to be added to the present is waited for in pieces that are not.
+    // Some thirty years at most: more could not be added to the present.
     changed
         .wait_timeout_while(guard, longest.min(Duration::from_secs(1 << 30)), |over| !*over)
         .is_ok_and(|(over, _)| *over)

@@ -12,6 +12,8 @@ use crate::world::World;
 pub(crate) struct State {
     pub(crate) core: Capabilities,
     pub(crate) preview1: Preview1,
+    /// What the growth that the engine was last allowed has taken of the budget.
+    pub(crate) growing_bytes: u64,
 }
 
 /// A linker with what this program imports.

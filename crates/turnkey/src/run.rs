@@ -71,7 +71,7 @@ fn store(guest: &Guest, grants: Grants, limits: Limits) -> Result<Store<State>, 
         },
         code => Error::Grant(GrantError::Descriptors(code)),
     })?;
-    let mut store = Store::new(guest.engine().runtime(), State { core, preview1 });
+    let mut store = Store::new(guest.engine().runtime(), State { core, preview1, growing_bytes: 0 });
     store.limiter(|state| state);
     if let Some(fuel) = fuel {
         store.set_fuel(fuel).map_err(|error| Error::Engine(format!("{error:#}")))?;
@@ -184,7 +184,7 @@ fn exit(core: &Capabilities, error: &wasmtime::Error) -> Result<Exit, Error> {
     let message = match (error.downcast_ref::<Trap>(), error.downcast_ref::<OutOfBounds>()) {
         (Some(Trap::OutOfFuel), _) => return Ok(Exit::Stopped(Limit::Fuel)),
         (Some(Trap::StackOverflow), _) => "the call stack is exhausted".to_owned(),
-        (Some(trap), _) => trap.to_string(),
+        (Some(trap), _) => trap.to_string().trim_start_matches("wasm trap: ").to_owned(),
         (None, Some(beyond)) => beyond.to_string(),
         (None, None) if error.downcast_ref::<WasmBacktrace>().is_some() => error.root_cause().to_string(),
         // Nothing of the guest has run: it could not be set up.
@@ -198,6 +198,7 @@ fn set_up(core: &Capabilities, error: &wasmtime::Error) -> Error {
     let what = error.root_cause().to_string();
     match core.budget.met() {
         Some(Limit::Memory) => Error::Limit { limit: Limit::Memory, what: "it needs more from the start".to_owned() },
+        _ if what.contains("shared memor") => Error::Invalid("it uses shared memory, which is off here".to_owned()),
         _ if what.contains("incompatible import type") || what.contains("types incompatible") => {
             Error::Invalid(format!("{error:#}").lines().collect::<Vec<_>>().join(" "))
         }
@@ -209,5 +210,13 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
         return Vec::new();
     };
-    backtrace.to_string().lines().skip(1).map(|line| line.trim().to_owned()).collect()
+    // The engine's own words have names demangled; of the module's name, which is one for all of them, nothing is kept.
+    let frame = |line: &str| {
+        let (place, name) = line.split_once(" - ").unwrap_or((line, ""));
+        let place = place.split_once(':').map_or("", |(_, offset)| offset.trim());
+        let name = if name.is_empty() { line.split_once(": ").map_or(line, |(_, name)| name) } else { name };
+        let name = name.split_once('!').map_or(name, |(_, name)| name);
+        if place.starts_with("0x") { format!("{name} at {place}") } else { name.to_owned() }
+    };
+    backtrace.to_string().lines().skip(1).map(frame).collect()
 }

@@ -17,7 +17,7 @@ use crate::plan::run::{Entry, Plan, WrittenLimits, plan};
 /// Descriptors that the host needs besides the guest's.
 const OWN_DESCRIPTORS: u64 = 32;
 
-/// Lines of a backtrace that are shown: a stack that ran out has thousands.
+/// Lines of a backtrace that are shown.
 const BACKTRACE_LINES: usize = 16;
 
 pub(super) fn run(typed: args::Run) -> Result<ExitCode, Message> {
@@ -31,7 +31,12 @@ pub(super) fn run(typed: args::Run) -> Result<ExitCode, Message> {
         Entry::Start => guest.run_watched(grants, limits, when_stuck),
         Entry::Invoke { name, arguments } => guest.invoke(&name, &arguments, grants, limits, when_stuck),
     };
-    let outcome = outcome.map_err(|error| Message::of(&app, &error))?;
+    let outcome = outcome.map_err(|error| match error {
+        Error::Limit { limit, what } => {
+            Message::new(exit::STOPPED, format!("`{}` was stopped by {}: {what}", escaped(&app), written.flag(limit)))
+        }
+        error => Message::of(&app, &error),
+    })?;
     for result in &outcome.results {
         print(&format!("{}\n", escaped(result)));
     }
@@ -77,7 +82,7 @@ fn ended(app: &str, outcome: &Outcome, written: &WrittenLimits) -> ExitCode {
             let met = outcome.met.map(|limit| format!(" (it had met {})", written.flag(limit)));
             error_line(&format!("error: `{app}` trapped: {}{}", escaped(message), met.unwrap_or_default()));
             for line in backtrace.iter().take(BACKTRACE_LINES) {
-                error_line(&format!("  {}", escaped(line)));
+                error_line(&format!("  in {}", escaped(line)));
             }
             if backtrace.len() > BACKTRACE_LINES {
                 error_line(&format!("  … and {} more", backtrace.len() - BACKTRACE_LINES));

@@ -192,7 +192,7 @@ impl Directory {
 
     /// Opens a file or a directory (`path_open`, `open-at`).
     ///
-    /// Opening never blocks, and what is neither a file nor a directory is refused.
+    /// Opening never blocks, and what is neither a file nor a directory is refused; a block device when it is first used.
     ///
     /// # Errors
     /// [`ErrorCode::ReadOnly`]: to create, truncate or write through a grant for reading only. [`ErrorCode::NotPermitted`]: a
@@ -385,7 +385,7 @@ impl Directory {
     /// What the host says of the directory itself.
     ///
     /// # Errors
-    /// [`ErrorCode::NoEntry`] from the recording one.
+    /// What the operating system says.
     pub fn stat(&self) -> Result<HostMetadata, ErrorCode> {
         match self {
             Directory::Host(directory) => files::stat(directory.fd.as_fd()),

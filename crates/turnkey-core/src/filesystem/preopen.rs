@@ -14,7 +14,7 @@ pub struct Preopen {
     pub name: Vec<u8>,
 }
 
-/// Opens what the grants name, in their order; `recording` adds the virtual `/` as the last.
+/// Opens what the grants name, in their order; `recording` adds the virtual `/` as the last, unless one of them is `/`.
 ///
 /// # Errors
 /// The first one that cannot be opened, with why.
@@ -26,7 +26,8 @@ pub(crate) fn open_all(grants: &[DirectoryGrant], recording: bool) -> Result<Vec
         let number = u32::try_from(number).map_err(|_| GrantError::Descriptors(ErrorCode::TooManyDescriptors))?;
         preopens.push(Preopen { directory: Directory::host(fd, grant.access, number), name: grant.guest.clone() });
     }
-    if recording {
+    // A guest that has a `/` finds everything in it; a second one would hide the first from wasi-libc.
+    if recording && grants.iter().all(|grant| grant.guest != b"/") {
         preopens.push(Preopen { directory: Directory::Recording, name: b"/".to_vec() });
     }
     Ok(preopens)

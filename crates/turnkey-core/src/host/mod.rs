@@ -1,4 +1,5 @@
-//! The one ambient and unsafe door: every system call of Turnkey is made in this folder, and nowhere else.
+//! The one ambient and unsafe door: every system call that a guest can cause is made in this folder, and nowhere
+//! else.
 //!
 //! What is here knows descriptors, bytes and errnos; it does not know grants. Whether a guest may is decided by the callers,
 //! in the folders beside this one; what is decided here is only that a path never leaves its directory ([`resolve`]) and

@@ -1,6 +1,6 @@
 //! Waiting: one `poll(2)` for descriptors and a deadline.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -45,21 +45,30 @@ impl Found {
     }
 }
 
-/// Descriptors to wait for, together.
+/// Descriptors to wait for, together. Each is there once, however often a guest names it: the kernel takes no more than
+/// the process may have.
 #[derive(Default)]
-pub struct Poll<'fd>(Vec<PollFd<'fd>>);
+pub struct Poll<'fd> {
+    wanted: Vec<(BorrowedFd<'fd>, PollFlags)>,
+    found: Vec<PollFlags>,
+}
 
 impl<'fd> Poll<'fd> {
     /// Adds a descriptor; its place is what [`Poll::found`] takes.
     pub fn push(&mut self, fd: BorrowedFd<'fd>, ready: Ready) -> usize {
-        self.0.push(PollFd::from_borrowed_fd(fd, ready.flags()));
-        self.0.len() - 1
+        let known = self.wanted.iter().rposition(|(known, _)| known.as_raw_fd() == fd.as_raw_fd());
+        let place = known.unwrap_or(self.wanted.len());
+        match self.wanted.get_mut(place) {
+            Some((_, flags)) => *flags |= ready.flags(),
+            None => self.wanted.push((fd, ready.flags())),
+        }
+        place
     }
 
     /// Whether there is nothing to wait for.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.wanted.is_empty()
     }
 
     /// Waits until one is ready or the deadline has passed; without a deadline, for as long as it takes.
@@ -67,24 +76,33 @@ impl<'fd> Poll<'fd> {
     /// # Errors
     /// What the operating system says, but for interruptions.
     pub fn wait(&mut self, deadline: Option<Deadline>) -> Result<(), ErrorCode> {
-        loop {
-            let timeout = deadline.map(timespec);
-            match poll(&mut self.0, timeout.as_ref()) {
-                Ok(_) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
+        let mut fds: Vec<PollFd<'_>> =
+            self.wanted.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
+        poll_until(&mut fds, deadline)?;
+        self.found = fds.iter().map(PollFd::revents).collect();
+        Ok(())
     }
 
-    /// What the last wait found of the descriptor at this place.
+    /// What the last wait found of the descriptor at this place; nothing, if there was none yet.
     #[must_use]
-    pub fn found(&self, place: usize) -> Found {
-        let flags = self.0[place].revents();
+    pub fn found(&self, place: usize, ready: Ready) -> Found {
+        let flags = self.found.get(place).copied().unwrap_or(PollFlags::empty());
         Found {
-            ready: flags.intersects(PollFlags::IN | PollFlags::OUT),
+            ready: flags.intersects(ready.flags()),
             hangup: flags.intersects(PollFlags::HUP | PollFlags::RDHUP),
             error: flags.intersects(PollFlags::ERR | PollFlags::NVAL),
+        }
+    }
+}
+
+/// Polls until something was found or the deadline has passed; how many were found.
+fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Deadline>) -> Result<usize, ErrorCode> {
+    loop {
+        let timeout = deadline.map(timespec);
+        match poll(fds, timeout.as_ref()) {
+            Ok(found) => return Ok(found),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
         }
     }
 }
@@ -97,15 +115,7 @@ fn timespec(deadline: Deadline) -> Timespec {
 
 /// Waits for one descriptor. `false`: the deadline passed first.
 pub(crate) fn wait_for(fd: BorrowedFd<'_>, ready: Ready, deadline: Option<Deadline>) -> Result<bool, ErrorCode> {
-    let mut one = [PollFd::from_borrowed_fd(fd, ready.flags())];
-    loop {
-        let timeout = deadline.map(timespec);
-        match poll(&mut one, timeout.as_ref()) {
-            Ok(found) => return Ok(found > 0),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
+    Ok(poll_until(&mut [PollFd::from_borrowed_fd(fd, ready.flags())], deadline)? > 0)
 }
 
 /// Bytes that can be read at once, as `FIONREAD` says; 0 where it does not say.

@@ -82,7 +82,9 @@ impl PrivateFolder {
         let temporary = format!("{name}.{}.{number}{TEMPORARY}", std::process::id());
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let mut file = File::from(openat(&self.fd, &temporary, flags, Mode::from_raw_mode(0o600))?);
-        let written = parts.iter().try_for_each(|part| file.write_all(part)).map_err(ErrorCode::from);
+        // On the device before it has its name: what is mapped as code later is all of it, also after a power cut.
+        let written = parts.iter().try_for_each(|part| file.write_all(part)).and_then(|()| file.sync_data());
+        let written = written.map_err(ErrorCode::from);
         let renamed = written.and_then(|()| Ok(rustix::fs::renameat(&self.fd, &temporary, &self.fd, name)?));
         if let Err(code) = renamed {
             let _ = rustix::fs::unlinkat(&self.fd, &temporary, AtFlags::empty());

@@ -1,4 +1,5 @@
-//! Path resolution by component, for hosts where `openat2` is missing or refused: the same answers, with more system calls.
+//! Path resolution by component, for hosts where `openat2` is missing or refused: the same answers, with more system calls,
+//! but for paths deeper than [`MOST_DEPTH`] and for links of `/proc`, all of which are refused here.
 //!
 //! Each directory on the way is opened with `O_PATH | O_NOFOLLOW` and its descriptor kept, so that `..` goes back to what
 //! was really walked through, whatever has been renamed meanwhile. Links are read and their contents walked in turn.
@@ -114,7 +115,8 @@ impl Walk<'_> {
         Ok(true)
     }
 
-    /// Links of `/proc` lead where their text does not say; the kernel's resolver refuses them, and so does this one.
+    /// Some links of `/proc` lead where their text does not say. The kernel knows which, and refuses those; from here they
+    /// all look the same.
     fn is_magic(&self) -> Result<bool, ErrorCode> {
         const PROC_SUPER_MAGIC: u64 = 0x9fa0;
         Ok(rustix::fs::fstatfs(self.here())?.f_type as u64 == PROC_SUPER_MAGIC)

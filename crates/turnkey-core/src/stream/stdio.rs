@@ -35,7 +35,7 @@ pub enum StreamGrant {
 }
 
 impl StreamGrant {
-    /// The descriptor behind the process's stream of this number, or the one granted. `Ok(None)`: nothing is behind it.
+    /// What is behind the stream of this number.
     fn open(self, number: u8) -> Result<Behind, ErrorCode> {
         Ok(match self {
             StreamGrant::Null => Behind::Null,
@@ -118,6 +118,22 @@ impl HostStream {
                 Whence::End => SeekFrom::End(offset),
             },
         )
+    }
+
+    /// Reads at an offset, where it is a file.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidSeek`]: a pipe, a terminal.
+    pub fn read_at(&self, buffers: &mut Buffers<'_>, offset: u64) -> Result<usize, ErrorCode> {
+        io::read_at(self.fd.as_fd(), buffers, offset)
+    }
+
+    /// Writes at an offset, where it is a file.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidSeek`]: a pipe, a terminal.
+    pub fn write_at(&self, buffers: &Buffers<'_>, offset: u64) -> Result<usize, ErrorCode> {
+        io::write_at(self.fd.as_fd(), buffers, offset)
     }
 
     /// What the host says of it.

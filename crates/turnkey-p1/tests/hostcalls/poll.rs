@@ -331,7 +331,6 @@ fn events_may_be_put_over_the_subscriptions_they_answer() {
 /// The kernel takes no more entries in one wait than the process may have descriptors, which is 1024 where nobody has said
 /// otherwise: so this runs again with as many, in a process of its own.
 #[test]
-#[ignore = "known: beyond the process's limit on descriptors the guest gets `inval`"]
 fn more_subscriptions_than_the_process_may_have_descriptors_are_answered() {
     const AGAIN: &str = "TURNKEY_TEST_FEW_DESCRIPTORS";
     if std::env::var_os(AGAIN).is_none() {
