@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::harness::wat::escaped;
 use crate::harness::{Folder, granted, run, turnkey};
 
 /// Clears a screen, sets a title, moves up, turns a line around, and begins a line of its own.
@@ -9,7 +10,7 @@ const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{1b}[9A\u{202e}drow\r\nerro
 
 /// The same as text modules are written.
 fn in_wat() -> String {
-    HOSTILE.bytes().map(|byte| format!("\\{byte:02x}")).collect()
+    escaped(HOSTILE.as_bytes())
 }
 
 fn shows_it_harmlessly(command: &mut std::process::Command) {

@@ -24,7 +24,7 @@ fn a_memory_declared_beyond_the_limit_stops_the_guest_before_it_begins() {
     let folder = Folder::new();
     let app = folder.module(r#"(module (memory (export "memory") 65536) (func (export "_start")))"#);
     let ran = run(&mut limited(&["--max-memory", "64MiB"], &app));
-    assert!(ran.refused(124).contains("`--max-memory`"));
+    assert!(ran.refused(124).contains("`--max-memory 64MiB`"));
     assert!(ran.peak_bytes < 200 << 20, "it took {} bytes to say so", ran.peak_bytes);
 }
 

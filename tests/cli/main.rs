@@ -16,5 +16,6 @@ mod hostile_text;
 mod limits;
 mod not_programs;
 mod streams;
+mod terminal;
 mod traps;
 mod usage;

@@ -228,3 +228,15 @@ fn large_output_arrives_whole_also_where_each_write_has_an_end() {
         assert_eq!(run(turnkey().arg("run").args(limit).arg(&app)).quiet().len(), 3_000_000);
     }
 }
+
+/// What is asked for and cannot be written has not been given: whoever redirected it into a full disk must hear of it.
+#[test]
+fn results_that_cannot_be_written_are_no_success() {
+    let folder = Folder::new();
+    let app = folder.module(r#"(module (func (export "f") (result i32) (i32.const 42)))"#);
+    for words in ["run --invoke f \"$1\"", "check \"$1\"", "cache dir", "completions bash", "run --help"] {
+        let ran = run(shell(&format!("exec \"$0\" {words} > /dev/full")).arg(&app));
+        assert_eq!(ran.status(), 125, "{words}: {ran:?}");
+        ran.in_form();
+    }
+}

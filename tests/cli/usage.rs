@@ -81,7 +81,7 @@ fn grants_that_are_written_wrong_show_how_they_are_written() {
     {
         let ran = turnkey_with(["run", flag, value, "app.wasm"]);
         let message = ran.refused(2);
-        assert!(message.contains(value) && message.contains(&format!("hint: a ")), "{message}");
+        assert!(message.contains(value) && message.contains("hint: a "), "{message}");
     }
 }
 

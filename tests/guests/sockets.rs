@@ -7,11 +7,12 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::harness::process::Running;
 use crate::harness::{Folder, PATIENCE, Ran, granted, guest, start, turnkey};
 
 /// A server that runs, and where it listens. It is ended by its own time at the latest.
 struct Server {
-    running: crate::harness::Running,
+    running: Running,
     address: SocketAddr,
     stderr: BufReader<ChildStderr>,
 }
@@ -21,7 +22,7 @@ fn server(flags: &[std::ffi::OsString], name: &str, words: &[&str]) -> Server {
     command.args(["run", "--timeout", "50s", "--tcp-listener", "127.0.0.1:0"]).args(flags).arg(guest(name)).args(words);
     let mut child: Child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let running = crate::harness::process::Running::of(child);
+    let running = Running::of(child);
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
     let address = line.split('`').nth(1).unwrap_or_else(|| panic!("no address: {line:?}")).parse().unwrap();

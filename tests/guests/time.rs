@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use crate::harness::{Folder, Running, granted, guest, run, start, turnkey};
+use crate::harness::process::Running;
+use crate::harness::{Folder, granted, guest, run, start, turnkey};
 
 #[test]
 fn clocks_keep_their_promises() {

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-pub(crate) use process::{Ran, Running, run, start};
+pub(crate) use process::{Ran, run, start};
 
 /// Whatever takes longer than this hangs: far more than anything here needs on the slowest machine.
 pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);

@@ -15,6 +15,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("args_sizes_get", "(param i32 i32) (result i32)"),
     ("fd_allocate", "(param i32 i64 i64) (result i32)"),
     ("fd_close", "(param i32) (result i32)"),
+    ("fd_fdstat_get", "(param i32 i32) (result i32)"),
     ("fd_fdstat_set_flags", "(param i32 i32) (result i32)"),
     ("fd_filestat_get", "(param i32 i32) (result i32)"),
     ("fd_filestat_set_size", "(param i32 i64) (result i32)"),
@@ -106,4 +107,14 @@ impl Folder {
         let number = std::fs::read_dir(self.root()).unwrap().count();
         self.file(format!("guest-{number}.wat"), text)
     }
+}
+
+/// Bytes in a string of a text module.
+pub(crate) fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
+}
+
+/// A field that has bytes in memory from the start.
+pub(crate) fn data(at: u32, bytes: &[u8]) -> String {
+    format!("(data (i32.const {at}) \"{}\")", escaped(bytes))
 }

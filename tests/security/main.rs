@@ -1,1 +1,17 @@
-//! To come.
+//! What must not be possible, tried: ways out of a directory, special files, races, host memory that a guest makes grow. One
+//! test for each published advisory of a WASI host that Preview 1 has the operation for, named after it, whatever else the
+//! host calls' own tests say of the same.
+#![allow(clippy::disallowed_methods, reason = "tests use the host as it is")]
+#![allow(clippy::unwrap_used, reason = "a test that fails by a panic says enough")]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod advisories_of_files;
+mod advisories_of_limits;
+mod climber;
+mod descriptors_of_proc;
+mod names;
+mod races;
+mod special_files;
+mod system_calls;

@@ -180,7 +180,7 @@ pub(crate) fn fd_readdir(call: &mut Call<'_>, fd: u32, buf: u32, buf_len: u32, c
     }
     let entries = match &mut open.entries {
         Some(entries) => entries,
-        none => none.insert(Entries::new(&open.directory, host.sorted_listings, &mut host.budget)?),
+        none => none.insert(Box::new(Entries::new(&open.directory, host.sorted_listings, &mut host.budget)?)),
     };
     let mut room = buffer;
     let mut used = 0;

@@ -49,7 +49,8 @@ pub(crate) struct OpenDirectory {
     pub(crate) directory: Directory,
     /// The name it was handed over by; `None` for one that the guest opened.
     pub(crate) preopen: Option<Vec<u8>>,
-    pub(crate) entries: Option<Entries>,
+    /// Boxed: few directories are listed, and every descriptor would be as large.
+    pub(crate) entries: Option<Box<Entries>>,
 }
 
 bitflags::bitflags! {

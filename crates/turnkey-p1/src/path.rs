@@ -77,25 +77,24 @@ pub(crate) fn path_open(
         flags: fdflags.file_flags(),
         ..oflags(open_flags)?
     };
-    let mut rights = Rights::PATH_OPEN;
+    let mut rights = Rights::empty();
     rights.set(Rights::PATH_CREATE_FILE, how.create);
     rights.set(Rights::PATH_FILESTAT_SET_SIZE, how.truncate);
-    let within = call.fds.get(fd)?;
-    let (access, inherited) = (within.as_directory(Rights::empty())?.directory.access(), within.inheriting);
+    call.fds.resolve(fd)?;
+    let within = call.fds.resolved(fd)?;
+    let directory = &within.as_directory(Rights::PATH_OPEN)?.directory;
+    let (access, inherited) = (directory.access(), within.inheriting);
     // A grant for reading only answers for itself, with `read-only`; here it is what the guest gave up.
     if access == Access::ReadWrite {
         within.must(rights)?;
         if how.write && !inherited.contains(Rights::FD_WRITE) {
             return Err(ErrorCode::NotCapable.into());
         }
-    } else {
-        within.must(Rights::PATH_OPEN)?;
     }
     if how.read && !inherited.contains(Rights::FD_READ) {
         return Err(ErrorCode::NotCapable.into());
     }
     call.fds.must_have_room(call.host)?;
-    let directory = &call.fds.resolved(fd)?.as_directory(Rights::empty())?.directory;
     let mut request = Request { call: call.name, audit: &mut call.host.audit, grants: &call.host.grant_names };
     let nonblocking = fdflags.contains(FdFlags::NONBLOCK);
     let opened = directory.open_at(&mut request, path, how)?;

@@ -13,6 +13,7 @@ pub struct GuestPath<'a> {
     given: &'a [u8],
     bytes: &'a [u8],
     must_be_directory: bool,
+    is_single_name: bool,
 }
 
 impl<'a> GuestPath<'a> {
@@ -27,14 +28,22 @@ impl<'a> GuestPath<'a> {
             [] => return Err(ErrorCode::NoEntry),
             [b'/', ..] => return Err(ErrorCode::NotPermitted),
             _ if given.len() >= MOST_BYTES => return Err(ErrorCode::NameTooLong),
-            _ if given.contains(&0) => return Err(ErrorCode::Invalid),
             _ => {}
         }
         let mut bytes = given;
         while let [front @ .., b'/'] = bytes {
             bytes = front;
         }
-        Ok(GuestPath { given, bytes, must_be_directory: bytes.len() < given.len() })
+        let (mut zeroes, mut slashes) = (false, false);
+        for &byte in bytes {
+            zeroes |= byte == 0;
+            slashes |= byte == b'/';
+        }
+        if zeroes {
+            return Err(ErrorCode::Invalid);
+        }
+        let is_single_name = !slashes && !matches!(bytes, b"." | b"..");
+        Ok(GuestPath { given, bytes, must_be_directory: bytes.len() < given.len(), is_single_name })
     }
 
     /// As the guest gave it.
@@ -58,8 +67,8 @@ impl<'a> GuestPath<'a> {
     /// The path, if it is one name and so cannot leave its directory.
     #[inline]
     #[must_use]
-    pub fn single_name(&self) -> Option<&'a [u8]> {
-        (!self.bytes.contains(&b'/') && !matches!(self.bytes, b"." | b"..")).then_some(self.bytes)
+    pub const fn single_name(&self) -> Option<&'a [u8]> {
+        if self.is_single_name { Some(self.bytes) } else { None }
     }
 
     /// The path of the parent (`.` for none) and the last component.

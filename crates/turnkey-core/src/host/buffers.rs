@@ -26,7 +26,7 @@ pub const PAIR_BYTES: usize = 8;
 pub struct Buffers<'memory> {
     start: *mut u8,
     memory_bytes: usize,
-    ranges: SmallVec<[libc::iovec; 8]>,
+    ranges: SmallVec<[libc::iovec; 4]>,
     bytes: usize,
     memory: PhantomData<&'memory mut [u8]>,
 }
@@ -49,7 +49,8 @@ impl<'memory> Buffers<'memory> {
     ///
     /// # Errors
     /// [`OutOfBounds`]: the list, or a range of it, is not inside the memory.
-    #[inline]
+    // Always inline: what it gives back is large, and would be copied.
+    #[inline(always)]
     pub fn listed(memory: &'memory mut [u8], list: usize, count: usize) -> Result<Self, OutOfBounds> {
         let list_bytes = count.saturating_mul(PAIR_BYTES);
         if list.checked_add(list_bytes).is_none_or(|end| end > memory.len()) {
