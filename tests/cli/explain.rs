@@ -42,6 +42,27 @@ fn what_lies_outside_every_grant_is_shown_with_a_flag_that_opens_it() {
 }
 
 #[test]
+fn a_file_to_be_made_outside_every_grant_is_shown_with_a_flag_that_lets_it() {
+    let folder = Folder::new();
+    let outside = folder.folder("out");
+    let files = |typed: &[&str]| run(turnkey().arg("run").args(typed).arg(guest("files")).arg(&outside));
+    let rows = table(&files(&["--explain"]));
+    assert_eq!((rows[0][0].as_str(), rows[0][2].as_str()), ("path_open", outside.join("greeting").to_str().unwrap()));
+    let typed: Vec<&str> = rows[0][3].split(' ').collect();
+    let ran = files(&typed);
+    assert_eq!(ran.status(), 0, "{typed:?}: {ran:?}");
+}
+
+#[test]
+fn a_relative_path_is_shown_with_a_flag_that_opens_it() {
+    let folder = Folder::new();
+    folder.file("a", "1\n");
+    let rows = table(&tally(&["--explain"], &["a"], folder.root()));
+    let typed: Vec<&str> = rows[0][3].split(' ').collect();
+    assert!(tally(&typed, &["a"], folder.root()).quiet().contains("total of 1 file"), "{typed:?}");
+}
+
+#[test]
 fn a_write_to_what_is_for_reading_is_shown_with_the_flag_that_allows_it() {
     let folder = Folder::new();
     folder.folder("data");

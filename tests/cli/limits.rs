@@ -40,7 +40,34 @@ fn tables_are_memory_too() {
     assert_eq!(run(&mut limited(&["--max-memory", "64MiB", "--invoke", "grow"], &app)).quiet(), "-1\n");
 }
 
-/// Grows by a kilopage until that fails, then does something.
+/// Every kind of memory that a module can have, taken without end.
+#[test]
+fn every_kind_of_memory_counts() {
+    let folder = Folder::new();
+    let memory_64 = r#"(module (memory (export "memory") i64 1) (func (export "_start")
+        (loop $again (br_if $again (i64.ne (memory.grow (i64.const 16)) (i64.const -1)))) unreachable))"#;
+    let second_memory = r#"(module (memory (export "memory") 1) (memory $b 1) (func (export "_start")
+        (loop $again (br_if $again (i32.ne (memory.grow $b (i32.const 16)) (i32.const -1)))) unreachable))"#;
+    let list = r#"(module (type $n (struct (field (ref null $n)) (field i64))) (global $g (mut (ref null $n)) (ref.null $n))
+        (func (export "_start") (loop $again (global.set $g (struct.new $n (global.get $g) (i64.const 1))) (br $again))))"#;
+    let array = r#"(module (type $a (array (mut i8)))
+        (func (export "_start") (drop (array.new $a (i32.const 1) (i32.const 1000000000)))))"#;
+    for text in [memory_64, second_memory, list, array] {
+        let ran = run(&mut limited(&["--max-memory", "64MiB", "--timeout", "50s"], &folder.module(text)));
+        assert!(ran.ended_with(134).contains("met `--max-memory 64MiB`"), "{ran:?}");
+        assert!(ran.peak_bytes < 200 << 20, "{text}: {} bytes", ran.peak_bytes);
+    }
+}
+
+/// No limit reaches a memory that threads share, so there are none.
+#[test]
+fn a_memory_that_could_be_shared_is_refused() {
+    let folder = Folder::new();
+    let app = folder.module(r#"(module (memory (export "memory") 1 65536 shared) (func (export "_start")))"#);
+    assert!(run(&mut limited(&["--max-memory", "64MiB"], &app)).refused(126).contains("shared memory"));
+}
+
+/// Grows by a megabyte at a time until that fails.
 const GROW: &str = "(loop $again (br_if $again (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))";
 
 #[test]

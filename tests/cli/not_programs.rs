@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::harness::ordinary_user::as_ordinary_user;
-use crate::harness::{Folder, Ran, run, turnkey, turnkey_with};
+use crate::harness::{Folder, Ran, run, shell, turnkey, turnkey_with};
 
 fn run_file(path: &Path) -> Ran {
     run(turnkey().arg("run").arg(path))
@@ -81,6 +81,35 @@ fn a_module_that_was_cut_short_never_runs_and_never_panics() {
 fn text_that_is_no_valid_module_is_said_to_be_none() {
     for text in ["(module (func", "(module (func (export \"_start\") (i32.add)))", "(modul)", "(module)(module)", "("] {
         assert!(refusal_of(text.as_bytes()).contains("is not a valid module"), "{text}");
+    }
+}
+
+#[test]
+fn text_that_nests_without_end_is_refused_and_no_stack_runs_out() {
+    let module = |open: &str, close: &str| format!("(module (func {}{}))", open.repeat(10_000), close.repeat(10_000));
+    for text in ["(".repeat(1_000_000), "(;".repeat(1_000_000), "(module ".repeat(100_000)] {
+        refusal_of(text.as_bytes());
+    }
+    // These are valid, and so only no commands.
+    for text in [module("(block ", ")"), module("block ", "end ")] {
+        refusal_of(text.as_bytes());
+    }
+}
+
+/// The size of a file is no reason to ask for as much memory before its first bytes have been looked at.
+#[test]
+fn a_file_of_a_terabyte_is_said_to_be_no_program() {
+    let folder = Folder::new();
+    let app = folder.path("app");
+    if fs::File::create(&app).unwrap().set_len(1 << 40).is_err() {
+        eprintln!("skipped: no file is so large here");
+        return;
+    }
+    // Bounded, so that a host that reads all of it fails instead of taking the machine with it.
+    for command in ["run", "check"] {
+        let ran = run(shell(&format!("ulimit -v 8000000; exec \"$0\" {command} \"$1\"")).arg(&app));
+        assert_eq!(ran.ended.code(), Some(126), "{ran:?}");
+        ran.in_form();
     }
 }
 

@@ -18,9 +18,6 @@ fn main() -> ExitCode {
     };
     match commands::run(typed) {
         Ok(status) => status,
-        Err(message) => {
-            message.print();
-            ExitCode::from(message.status())
-        }
+        Err(message) => message.end(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::process::ExitCode;
 
 use turnkey::{Error, ErrorCode, GrantError, Limit, Missing};
 
@@ -27,6 +28,12 @@ impl Message {
 
     pub(crate) const fn status(&self) -> u8 {
         self.status
+    }
+
+    /// Prints it; the status to end with.
+    pub(crate) fn end(&self) -> ExitCode {
+        self.print();
+        ExitCode::from(self.status)
     }
 
     pub(crate) fn print(&self) {
@@ -171,8 +178,17 @@ pub(crate) fn error_line(line: &str) {
 }
 
 /// Text to stdout. A reader that went away has read enough.
-pub(crate) fn print(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+///
+/// # Errors
+/// Whatever else kept it from being written: who redirects it to a full disk has got nothing, and must hear of it.
+pub(crate) fn print(text: &str) -> Result<(), Message> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Message::new(exit::FAILED, format!("stdout cannot be written: {}", words(ErrorCode::from(error)))))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

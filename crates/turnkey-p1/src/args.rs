@@ -2,7 +2,8 @@
 
 use turnkey_core::ErrorCode;
 
-use crate::call::{Call, Outcome};
+use crate::call::Call;
+use crate::fault::Outcome;
 use crate::memory::{GuestMemory, Place};
 
 pub(crate) fn args_get(call: &mut Call<'_>, argv: u32, argv_buf: u32) -> Outcome {

@@ -3,7 +3,8 @@
 use turnkey_core::ErrorCode;
 use turnkey_core::host::clock::HostClock;
 
-use crate::call::{Call, Outcome};
+use crate::call::Call;
+use crate::fault::Outcome;
 
 /// `clockid`.
 ///

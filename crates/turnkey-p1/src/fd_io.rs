@@ -10,7 +10,8 @@ use turnkey_core::host::buffers::Buffers;
 use turnkey_core::sockets::tcp::ReceiveFlags;
 use turnkey_core::stream::{Sink, Source};
 
-use crate::call::{Call, Fault, Outcome};
+use crate::call::Call;
+use crate::fault::{Fault, Outcome};
 use crate::fds::{Descriptors, Kind};
 use crate::layout::{DIRENT_BYTES, dirent};
 use crate::memory::Place;

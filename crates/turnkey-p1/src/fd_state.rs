@@ -3,12 +3,14 @@
 //! `fd_prestat_dir_name`, `fd_renumber`.
 
 use turnkey_core::ErrorCode;
+use turnkey_core::clocks::Timestamp;
 use turnkey_core::filesystem::metadata::HostMetadata;
-use turnkey_core::filesystem::{Access, FileKind, Metadata, NewTime, Request, Timestamp};
+use turnkey_core::filesystem::{Access, FileKind, Metadata, NewTime, Request};
 use turnkey_core::host::files::Advice;
 use turnkey_core::stream::{Sink, Source};
 
-use crate::call::{Call, Outcome};
+use crate::call::Call;
+use crate::fault::Outcome;
 use crate::fds::{Descriptor, FdFlags, Kind};
 use crate::layout::{fdstat, filestat, filetype, prestat_dir};
 use crate::rights::Rights;

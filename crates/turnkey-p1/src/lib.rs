@@ -13,6 +13,7 @@ mod call;
 mod clock;
 mod environ;
 mod errno;
+mod fault;
 mod fd_io;
 mod fd_state;
 mod fds;
@@ -28,6 +29,7 @@ mod sock;
 pub mod table;
 mod unstable;
 
-pub use call::{Exit, OutOfBounds, Preview1, Stopped};
+pub use call::Preview1;
 pub use errno::errno;
+pub use fault::{Exit, OutOfBounds, Stopped};
 pub use table::{FUNCTIONS, Function, Generation, link};

@@ -6,7 +6,7 @@
 
 use turnkey_core::host::buffers::Buffers;
 
-use crate::call::{Fault, Outcome};
+use crate::fault::{Fault, Outcome};
 
 /// The memory of a guest.
 pub(crate) struct GuestMemory<'a>(&'a mut [u8]);

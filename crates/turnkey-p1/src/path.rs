@@ -6,7 +6,8 @@
 use turnkey_core::ErrorCode;
 use turnkey_core::filesystem::{Access, Directory, Metadata, OpenHow, Request};
 
-use crate::call::{Call, Outcome};
+use crate::call::Call;
+use crate::fault::Outcome;
 use crate::fd_state::new_times;
 use crate::fds::{Descriptor, Descriptors, FdFlags};
 use crate::layout::filestat;

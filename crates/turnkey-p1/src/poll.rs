@@ -10,9 +10,10 @@ use turnkey_core::limits::Limit;
 use turnkey_core::stream::{Sink, Source};
 use turnkey_core::{Capabilities, ErrorCode};
 
-use crate::call::{Call, Fault, Outcome};
+use crate::call::Call;
 use crate::clock::clock;
 use crate::errno::errno;
+use crate::fault::{Fault, Outcome};
 use crate::fds::{Descriptors, Kind};
 use crate::layout::{EVENT_BYTES, SUBSCRIPTION_BYTES, Subscribed, Subscription, event, subscription};
 use crate::memory::Place;

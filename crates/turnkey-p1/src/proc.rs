@@ -2,7 +2,8 @@
 
 use turnkey_core::ErrorCode;
 
-use crate::call::{Call, Fault, Outcome};
+use crate::call::Call;
+use crate::fault::{Fault, Outcome};
 
 /// The guest ends with this status.
 pub(crate) fn proc_exit(_call: &mut Call<'_>, status: u32) -> Outcome {

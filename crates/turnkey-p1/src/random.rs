@@ -2,7 +2,8 @@
 
 use turnkey_core::limits::Limit;
 
-use crate::call::{Call, Fault, Outcome};
+use crate::call::Call;
+use crate::fault::{Fault, Outcome};
 
 /// Bytes made between two looks at the clock: a memory of 4 GiB takes seconds to fill.
 const CHUNK_BYTES: usize = 1 << 20;

@@ -6,7 +6,8 @@ use turnkey_core::ErrorCode;
 use turnkey_core::sockets::TcpConnection;
 use turnkey_core::sockets::tcp::ReceiveFlags;
 
-use crate::call::{Call, Outcome};
+use crate::call::Call;
+use crate::fault::Outcome;
 use crate::fds::{Descriptor, Descriptors, FdFlags, Kind};
 use crate::memory::Place;
 use crate::rights::Rights;

@@ -3,7 +3,8 @@
 use turnkey_core::ErrorCode;
 use turnkey_core::filesystem::file::Whence;
 
-use crate::call::{Call, Outcome};
+use crate::call::Call;
+use crate::fault::Outcome;
 use crate::layout::{SUBSCRIPTION_0_BYTES, filestat_0, subscription_0};
 use crate::{fd_io, fd_state, path, poll};
 

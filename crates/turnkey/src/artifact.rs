@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use turnkey_core::host::programs;
 use wasmtime::Module;
 
-use crate::engine::EngineKey;
 use crate::error::Error;
+use crate::key::EngineKey;
 
 /// The engine's version, which the cache is keyed by. A test holds it against Cargo.lock.
 pub(crate) const ENGINE_VERSION: &str = "48.0.8";

@@ -11,18 +11,7 @@ use crate::artifact::{self, Kind, TrustedArtifact};
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::guest::Guest;
-use crate::link::State;
-
-/// The options that change the code which is generated: an artifact is valid for one of these, and the cache is keyed by it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct EngineKey {
-    /// Instructions are counted: [`Limits::fuel`](crate::Limits::fuel).
-    pub fuel: bool,
-    /// A guest can be interrupted while it computes: [`Limits::timeout`](crate::Limits::timeout).
-    pub interruptible: bool,
-    /// NaNs and relaxed vector instructions give the same bits on every host.
-    pub deterministic: bool,
-}
+use crate::key::EngineKey;
 
 /// What an engine is made with.
 #[derive(Default)]
@@ -89,7 +78,7 @@ impl Engine {
         let module = match artifact::kind(program)? {
             Kind::Module => self.load_module(program)?,
         };
-        self.guest(module)
+        Ok(self.guest(module))
     }
 
     /// Loads a program from a file.
@@ -106,8 +95,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Read`]; [`Error::Artifact`]: it is no artifact, or one of another version or of other options.
     pub fn load_precompiled(&self, artifact: &TrustedArtifact) -> Result<Guest, Error> {
-        let module = artifact::load_trusted(&self.0.runtime, self.key(), artifact)?;
-        self.guest(module)
+        Ok(self.guest(artifact::load_trusted(&self.0.runtime, self.key(), artifact)?))
     }
 
     /// Compiles a program ahead of time: the bytes of an artifact for [`Engine::load_precompiled`], on processors like this
@@ -122,12 +110,8 @@ impl Engine {
         Ok(code)
     }
 
-    pub(crate) fn runtime(&self) -> &wasmtime::Engine {
-        &self.0.runtime
-    }
-
-    fn guest(&self, module: Module) -> Result<Guest, Error> {
-        Guest::new(self.clone(), module)
+    fn guest(&self, module: Module) -> Guest {
+        Guest::new(self.0.runtime.clone(), self.key(), module)
     }
 
     fn load_module(&self, program: &[u8]) -> Result<Module, Error> {
@@ -164,10 +148,6 @@ impl Engine {
             });
         tell(Compiling::Ends);
         compiled
-    }
-
-    pub(crate) fn linker(&self) -> wasmtime::Linker<State> {
-        wasmtime::Linker::new(&self.0.runtime)
     }
 }
 

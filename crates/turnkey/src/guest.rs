@@ -4,33 +4,29 @@ use turnkey_core::{Grants, Limits};
 use wasmtime::{ExternType, Module};
 
 use crate::deadline::WhenStuck;
-use crate::engine::Engine;
 use crate::error::Error;
+use crate::key::EngineKey;
 use crate::outcome::Outcome;
-use crate::run::{self, Entry};
+use crate::run::{self, Entry, Loaded};
 use crate::world::{Start, World};
 
 /// A loaded program. Cloning is cheap, and the same program.
 #[derive(Clone, Debug)]
 pub struct Guest {
-    engine: Engine,
-    module: Module,
-    world: World,
-    /// The export that Preview 1 finds the memory by.
-    memory_export: Option<String>,
+    loaded: Loaded,
 }
 
 impl Guest {
-    pub(crate) fn new(engine: Engine, module: Module) -> Result<Self, Error> {
+    pub(crate) fn new(engine: wasmtime::Engine, key: EngineKey, module: Module) -> Self {
         let world = World::of(&module);
         let memory_export = memory_export(&module);
-        Ok(Guest { engine, module, world, memory_export })
+        Guest { loaded: Loaded { engine, key, module, world, memory_export } }
     }
 
     /// What it imports and exports.
     #[must_use]
     pub const fn world(&self) -> &World {
-        &self.world
+        &self.loaded.world
     }
 
     /// Runs a command from begin to end.
@@ -46,10 +42,10 @@ impl Guest {
     /// # Errors
     /// As [`Guest::run`].
     pub fn run_watched(&self, grants: Grants, limits: Limits, when_stuck: Option<WhenStuck>) -> Result<Outcome, Error> {
-        if self.world.start == Start::Reactor {
+        if self.loaded.world.start == Start::Reactor {
             return Err(self.no_export("_start"));
         }
-        run::run(self, grants, limits, when_stuck, Entry::Start)
+        run::run(&self.loaded, grants, limits, when_stuck, Entry::Start)
     }
 
     /// Calls a function by name, with arguments as a user types them, after `_initialize` if there is one.
@@ -64,26 +60,14 @@ impl Guest {
         limits: Limits,
         when_stuck: Option<WhenStuck>,
     ) -> Result<Outcome, Error> {
-        if !self.world.exports.iter().any(|export| export == name) {
+        if !self.loaded.world.exports.iter().any(|export| export == name) {
             return Err(self.no_export(name));
         }
-        run::run(self, grants, limits, when_stuck, Entry::Function { name, arguments })
-    }
-
-    pub(crate) const fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
-    pub(crate) const fn module(&self) -> &Module {
-        &self.module
-    }
-
-    pub(crate) fn memory_export(&self) -> Option<String> {
-        self.memory_export.clone()
+        run::run(&self.loaded, grants, limits, when_stuck, Entry::Function { name, arguments })
     }
 
     fn no_export(&self, name: &str) -> Error {
-        Error::NoExport { name: name.to_owned(), exports: self.world.exports.clone() }
+        Error::NoExport { name: name.to_owned(), exports: self.loaded.world.exports.clone() }
     }
 }
 

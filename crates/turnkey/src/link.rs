@@ -4,7 +4,6 @@ use turnkey_core::Capabilities;
 use turnkey_p1::Preview1;
 use wasmtime::Linker;
 
-use crate::engine::Engine;
 use crate::error::Error;
 use crate::world::World;
 
@@ -17,8 +16,8 @@ pub(crate) struct State {
 }
 
 /// A linker with what this program imports.
-pub(crate) fn link(engine: &Engine, world: &World) -> Result<Linker<State>, Error> {
-    let mut linker = engine.linker();
+pub(crate) fn link(engine: &wasmtime::Engine, world: &World) -> Result<Linker<State>, Error> {
+    let mut linker = Linker::new(engine);
     for import in &world.imports {
         if let Some(generation) = import.generation {
             // A module may import the same function twice; it is made once.

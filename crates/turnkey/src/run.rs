@@ -4,13 +4,25 @@ use turnkey_core::grants::{GrantError, Grants};
 use turnkey_core::limits::{Limit, Limits};
 use turnkey_core::{Capabilities, ErrorCode};
 use turnkey_p1::{Exit as ProcExit, OutOfBounds, Preview1, Stopped};
-use wasmtime::{Func, Instance, Store, Trap, UpdateDeadline, Val, ValType, WasmBacktrace};
+use wasmtime::{Func, Instance, Module, Store, Trap, UpdateDeadline, Val, ValType, WasmBacktrace};
 
 use crate::deadline::{Watch, WhenStuck};
 use crate::error::Error;
-use crate::guest::Guest;
+use crate::key::EngineKey;
 use crate::link::{State, link};
 use crate::outcome::{Exit, Outcome, Trapped};
+use crate::world::World;
+
+/// A program, loaded.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded {
+    pub(crate) engine: wasmtime::Engine,
+    pub(crate) key: EngineKey,
+    pub(crate) module: Module,
+    pub(crate) world: World,
+    /// The export that Preview 1 finds the memory by.
+    pub(crate) memory_export: Option<String>,
+}
 
 /// Where a guest is entered.
 pub(crate) enum Entry<'a> {
@@ -21,27 +33,27 @@ pub(crate) enum Entry<'a> {
 }
 
 pub(crate) fn run(
-    guest: &Guest,
+    guest: &Loaded,
     grants: Grants,
     limits: Limits,
     when_stuck: Option<WhenStuck>,
     entry: Entry<'_>,
 ) -> Result<Outcome, Error> {
-    let missing = guest.world().missing();
+    let missing = guest.world.missing();
     if !missing.is_empty() {
         return Err(Error::Missing(missing));
     }
     let mut store = store(guest, grants, limits)?;
     let _watch = match store.data().core.end {
         Some(end) => Some(
-            Watch::start(guest.engine().runtime().clone(), end, when_stuck)
+            Watch::start(guest.engine.clone(), end, when_stuck)
                 .map_err(|error| Error::Engine(format!("no thread for the deadline: {error}")))?,
         ),
         None => None,
     };
     let mut results = Vec::new();
-    let ended = link(guest.engine(), guest.world())?
-        .instantiate(&mut store, guest.module())
+    let ended = link(&guest.engine, &guest.world)?
+        .instantiate(&mut store, &guest.module)
         .and_then(|instance| enter(&mut store, instance, &entry, &mut results));
     let exit = match ended {
         Ok(()) => Exit::Status(0),
@@ -53,8 +65,8 @@ pub(crate) fn run(
 }
 
 /// A store with the guest's capabilities and limits.
-fn store(guest: &Guest, grants: Grants, limits: Limits) -> Result<Store<State>, Error> {
-    let key = guest.engine().key();
+fn store(guest: &Loaded, grants: Grants, limits: Limits) -> Result<Store<State>, Error> {
+    let key = guest.key;
     if limits.fuel.is_some() && !key.fuel {
         return Err(Error::NotMadeFor(Limit::Fuel));
     }
@@ -64,14 +76,14 @@ fn store(guest: &Guest, grants: Grants, limits: Limits) -> Result<Store<State>, 
     // An engine that counts fuel counts for every guest.
     let fuel = key.fuel.then(|| limits.fuel.unwrap_or(u64::MAX));
     let mut core = Capabilities::new(grants, limits).map_err(Error::Grant)?;
-    let preview1 = Preview1::new(&mut core, guest.memory_export()).map_err(|code| match code {
+    let preview1 = Preview1::new(&mut core, guest.memory_export.clone()).map_err(|code| match code {
         ErrorCode::InsufficientMemory => Error::Limit {
             limit: Limit::Memory,
             what: "what is handed over takes more memory than it allows".to_owned(),
         },
         code => Error::Grant(GrantError::Descriptors(code)),
     })?;
-    let mut store = Store::new(guest.engine().runtime(), State { core, preview1, growing_bytes: 0 });
+    let mut store = Store::new(&guest.engine, State { core, preview1, growing_bytes: 0 });
     store.limiter(|state| state);
     if let Some(fuel) = fuel {
         store.set_fuel(fuel).map_err(|error| Error::Engine(format!("{error:#}")))?;

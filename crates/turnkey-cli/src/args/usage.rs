@@ -13,16 +13,14 @@ use crate::message::{Message, escaped, print};
 pub(super) fn answer(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         let rendered = error.render();
-        print(&if in_colour() { rendered.ansi().to_string() } else { rendered.to_string() });
-        return ExitCode::SUCCESS;
+        let text = if in_colour() { rendered.ansi().to_string() } else { rendered.to_string() };
+        return print(&text).map_or_else(|message| message.end(), |()| ExitCode::SUCCESS);
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         crate::message::error_line(error.render().to_string().trim_end());
         return ExitCode::from(exit::USAGE);
     }
-    let message = worded(error);
-    message.print();
-    ExitCode::from(message.status())
+    worded(error).end()
 }
 
 /// Whether somebody looks at stdout who has not asked for plain text (`NO_COLOR`): a file or a pipe is to hold words alone.
@@ -34,6 +32,8 @@ fn worded(error: &clap::Error) -> Message {
     let context = |kind| error.get(kind).map(words).map(|words| escaped(&words));
     let argument = context(ContextKind::InvalidArg);
     let flag = argument.as_deref().map_or("", |argument| argument.split(' ').next().unwrap_or_default());
+    // A word without a flag is shown as `<SHELL>`.
+    let flag = flag.trim_matches(['<', '>']);
     let value = context(ContextKind::InvalidValue).unwrap_or_default();
     let text = match error.kind() {
         ErrorKind::UnknownArgument => format!("there is no flag `{flag}`"),

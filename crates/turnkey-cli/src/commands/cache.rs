@@ -13,9 +13,9 @@ pub(super) fn cache(command: CacheCommand) -> Result<ExitCode, Message> {
     let cache = itself()?;
     let failed = |code: ErrorCode| Message::new(exit::FAILED, format!("the cache cannot be read: {}", words(code)));
     match command {
-        CacheCommand::Dir => print(&format!("{}\n", cache.folder().display())),
-        CacheCommand::Size => print(&held(&cache).map_err(failed)?),
-        CacheCommand::Clear => print(&format!("cleared {}\n", amount(cache.clear().map_err(failed)?))),
+        CacheCommand::Dir => print(&format!("{}\n", cache.folder().display()))?,
+        CacheCommand::Size => print(&held(&cache).map_err(failed)?)?,
+        CacheCommand::Clear => print(&format!("cleared {}\n", amount(cache.clear().map_err(failed)?)))?,
     }
     Ok(ExitCode::SUCCESS)
 }

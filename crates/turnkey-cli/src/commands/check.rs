@@ -25,7 +25,7 @@ pub(super) fn check(typed: &args::Check) -> Result<ExitCode, Message> {
     let guest =
         Engine::new(options).and_then(|engine| engine.load(&program)).map_err(|error| Message::of(&app, &error))?;
     let world = guest.world();
-    print(&report(&app, program.len(), world));
+    print(&report(&app, program.len(), world))?;
     Ok(if world.missing().is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::CANNOT_RUN) })
 }
 

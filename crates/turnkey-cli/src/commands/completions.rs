@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 
 use crate::args::Typed;
-use crate::message::print;
+use crate::message::{Message, print};
 
-pub(super) fn completions(shell: clap_complete::Shell) -> ExitCode {
+pub(super) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Message> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Typed::command(), "turnkey", &mut script);
-    print(&String::from_utf8_lossy(&script));
-    ExitCode::SUCCESS
+    print(&String::from_utf8_lossy(&script))?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -19,6 +19,6 @@ pub(crate) fn run(typed: Typed) -> Result<ExitCode, Message> {
         Command::Compile(typed) => compile::compile(&typed),
         Command::Check(typed) => check::check(&typed),
         Command::Cache { command } => cache::cache(command),
-        Command::Completions { shell } => Ok(completions::completions(shell)),
+        Command::Completions { shell } => completions::completions(shell),
     }
 }

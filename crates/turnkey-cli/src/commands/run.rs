@@ -38,7 +38,7 @@ pub(super) fn run(typed: args::Run) -> Result<ExitCode, Message> {
         error => Message::of(&app, &error),
     })?;
     for result in &outcome.results {
-        print(&format!("{}\n", escaped(result)));
+        print(&format!("{}\n", escaped(result)))?;
     }
     refusals::show(&outcome, explain);
     Ok(ended(&app, &outcome, &written))

@@ -11,6 +11,7 @@ use super::metadata::{FileKind, HostMetadata, NewTime};
 use super::path::GuestPath;
 use crate::ErrorCode;
 use crate::audit::Audit;
+use crate::clocks::Timestamp;
 use crate::grants::GrantNames;
 use crate::host::files;
 use crate::host::resolve::{self, LastName, last_name};
@@ -450,9 +451,9 @@ const RECORDING: HostMetadata = HostMetadata {
     kind: FileKind::Directory,
     links: 1,
     size_bytes: 0,
-    accessed: super::Timestamp { seconds: 0, nanoseconds: 0 },
-    modified: super::Timestamp { seconds: 0, nanoseconds: 0 },
-    changed: super::Timestamp { seconds: 0, nanoseconds: 0 },
+    accessed: Timestamp { seconds: 0, nanoseconds: 0 },
+    modified: Timestamp { seconds: 0, nanoseconds: 0 },
+    changed: Timestamp { seconds: 0, nanoseconds: 0 },
 };
 
 /// What a trailing slash says of the name before it: [`ErrorCode::NotDirectory`] or [`ErrorCode::NoEntry`] if it is not so.

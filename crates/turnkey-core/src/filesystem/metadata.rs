@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use crate::ErrorCode;
-use crate::clocks::Clocks;
+use crate::clocks::{Clocks, Timestamp};
 use crate::limits::Budget;
 
 /// What a file is.
@@ -26,32 +26,6 @@ pub enum FileKind {
     Socket,
     /// Something else, or not known.
     Unknown,
-}
-
-/// A point in time, before or after 1970.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp {
-    /// Seconds since 1970.
-    pub seconds: i64,
-    /// Nanoseconds after that, below 10⁹.
-    pub nanoseconds: u32,
-}
-
-impl Timestamp {
-    /// Nanoseconds since 1970, as Preview 1 writes it: 0 before 1970, and the largest number beyond the year 2554.
-    #[must_use]
-    pub fn as_ns(self) -> u64 {
-        u64::try_from(self.seconds).unwrap_or(0).saturating_mul(1_000_000_000).saturating_add(
-            // Before 1970 the nanoseconds count up to a second that is cut off.
-            if self.seconds < 0 { 0 } else { self.nanoseconds.into() },
-        )
-    }
-
-    /// From nanoseconds since 1970.
-    #[must_use]
-    pub const fn from_ns(nanoseconds: u64) -> Self {
-        Timestamp { seconds: (nanoseconds / 1_000_000_000) as i64, nanoseconds: (nanoseconds % 1_000_000_000) as u32 }
-    }
 }
 
 /// What becomes of a file's time.
@@ -165,19 +139,6 @@ impl Inodes {
 mod tests {
     use super::*;
     use crate::Limits;
-
-    #[test]
-    fn times_at_the_edges_are_numbers_not_panics() {
-        for (timestamp, nanoseconds) in [
-            (Timestamp { seconds: -1, nanoseconds: 999_999_999 }, 0),
-            (Timestamp { seconds: i64::MIN, nanoseconds: 0 }, 0),
-            (Timestamp { seconds: i64::MAX, nanoseconds: 999_999_999 }, u64::MAX),
-            (Timestamp { seconds: 1, nanoseconds: 5 }, 1_000_000_005),
-        ] {
-            assert_eq!(timestamp.as_ns(), nanoseconds);
-        }
-        assert_eq!(Timestamp::from_ns(u64::MAX).as_ns(), u64::MAX);
-    }
 
     #[test]
     fn numbers_are_stable_and_charged() {

@@ -10,7 +10,7 @@ pub mod preopen;
 pub use directory::{Directory, OpenHow, Opened, Request, Unresolved};
 pub use entries::{Entries, Entry};
 pub use file::{File, FileFlags};
-pub use metadata::{FileKind, Inodes, Metadata, NewTime, Timestamp};
+pub use metadata::{FileKind, Inodes, Metadata, NewTime};
 pub use path::GuestPath;
 pub use preopen::Preopen;
 

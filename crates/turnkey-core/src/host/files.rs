@@ -5,9 +5,14 @@ use std::path::Path;
 
 use rustix::fs::{Advice as HostAdvice, AtFlags, FallocateFlags, Mode, OFlags, Stat, Timespec, Timestamps};
 
-use super::resolve::DIRECTORY_MODE;
 use crate::ErrorCode;
-use crate::filesystem::metadata::{FileKind, HostMetadata, NewTime, Timestamp};
+use crate::clocks::Timestamp;
+use crate::filesystem::metadata::{FileKind, HostMetadata, NewTime};
+
+/// Files are made for their owner and, as far as the umask lets, everybody to read: what `open(2)` in C does by default.
+pub(crate) const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
+/// The same for directories.
+pub(crate) const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
 
 pub(crate) fn stat(fd: BorrowedFd<'_>) -> Result<HostMetadata, ErrorCode> {
     Ok(metadata(&rustix::fs::fstat(fd)?))
@@ -74,7 +79,7 @@ pub(crate) fn open_granted_directory(path: &Path) -> Result<OwnedFd, ErrorCode> 
 /// What the operating system says.
 pub fn open_for_stream(path: &Path, write: bool) -> Result<OwnedFd, ErrorCode> {
     let flags = if write { OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC } else { OFlags::RDONLY };
-    Ok(rustix::fs::open(path, flags | OFlags::CLOEXEC, super::resolve::FILE_MODE)?)
+    Ok(rustix::fs::open(path, flags | OFlags::CLOEXEC, FILE_MODE)?)
 }
 
 pub(crate) fn make_directory(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), ErrorCode> {

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
+use super::files::FILE_MODE;
 use super::walk;
 use crate::ErrorCode;
 use crate::filesystem::path::GuestPath;
@@ -30,11 +31,6 @@ const RACES: u32 = 8;
 
 /// The kernel has said that it has no `openat2`.
 static OPENAT2_MISSING: AtomicBool = AtomicBool::new(false);
-
-/// Files are made for their owner and, as far as the umask lets, everybody to read: what `open(2)` in C does by default.
-pub(crate) const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
-/// The same for directories.
-pub(crate) const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
 
 /// Opens the path below the directory.
 ///

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 
-use super::resolve::FILE_MODE;
+use super::files::FILE_MODE;
 use crate::ErrorCode;
 
 /// Links that one path may lead through: what Linux allows.
