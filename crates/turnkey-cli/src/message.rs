@@ -97,6 +97,7 @@ pub(crate) fn unreadable(path: &str, code: ErrorCode) -> Message {
         }
         ErrorCode::IsDirectory => Message::new(exit::CANNOT_RUN, format!("`{path}` is a directory, not a program")),
         ErrorCode::Invalid => Message::new(exit::CANNOT_RUN, format!("`{path}` is no regular file")),
+        ErrorCode::FileTooLarge => Message::new(exit::CANNOT_RUN, format!("`{path}` is too large to be a program")),
         code => Message::new(exit::CANNOT_RUN, format!("`{path}` cannot be read: {}", words(code))),
     }
 }

@@ -119,12 +119,13 @@ impl GrantNames {
     }
 
     /// The flag that would hand over the directory of a path that no grant covers; the path is without its first slash.
-    pub(crate) fn for_path(&self, path: &[u8]) -> Cow<'static, str> {
+    pub(crate) fn for_path(&self, path: &[u8], changes: bool) -> Cow<'static, str> {
+        let flag = if changes { "--dir" } else { "--ro-dir" };
         let path = Path::new(std::ffi::OsStr::from_bytes(path));
         match path.parent().map(|parent| parent.display().to_string()) {
-            Some(parent) if !parent.is_empty() => Cow::Owned(format!("--ro-dir /{parent}")),
+            Some(parent) if !parent.is_empty() => Cow::Owned(format!("{flag} /{parent}")),
             // A relative path comes as one below `/`, where wasi-libc begins: nobody should hand over the whole host for it.
-            _ => Cow::Borrowed("--ro-dir .::/"),
+            _ => Cow::Owned(format!("{flag} .::/")),
         }
     }
 }

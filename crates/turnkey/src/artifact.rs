@@ -63,9 +63,32 @@ fn without_comments(text: &str) -> &str {
     loop {
         if let Some(comment) = rest.strip_prefix(";;") {
             rest = comment.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
-        } else if let Some(comment) = rest.strip_prefix("(;") {
-            rest = comment.split_once(";)").map_or("", |(_, rest)| rest).trim_start();
+        } else if rest.starts_with("(;") {
+            rest = after_comment(rest).trim_start();
         } else {
+            return rest;
+        }
+    }
+}
+
+/// The text behind a comment that it begins with; comments can be in comments.
+fn after_comment(text: &str) -> &str {
+    let (mut depth, mut rest) = (0_usize, text);
+    loop {
+        depth = match rest {
+            _ if rest.starts_with("(;") => depth + 1,
+            _ if rest.starts_with(";)") => depth - 1,
+            _ => {
+                let mut characters = rest.chars();
+                if characters.next().is_none() {
+                    return rest;
+                }
+                rest = characters.as_str();
+                continue;
+            }
+        };
+        rest = &rest[2..];
+        if depth == 0 {
             return rest;
         }
     }

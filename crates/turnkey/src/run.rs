@@ -106,15 +106,10 @@ fn enter(
     results: &mut Vec<String>,
 ) -> wasmtime::Result<()> {
     match entry {
-        Entry::Start => {
-            let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
-            start.call(store, ())
-        }
+        Entry::Start => enter_plainly(store, instance, "_start"),
         Entry::Function { name, arguments } => {
-            if let Some(initialize) = instance.get_func(&mut *store, "_initialize")
-                && *name != "_initialize"
-            {
-                initialize.typed::<(), ()>(&mut *store)?.call(&mut *store, ())?;
+            if *name != "_initialize" && instance.get_func(&mut *store, "_initialize").is_some() {
+                enter_plainly(store, instance, "_initialize")?;
             }
             let Some(function) = instance.get_func(&mut *store, name) else {
                 return Err(BadCall(format!("no function `{name}` is exported")).into());
@@ -124,6 +119,26 @@ fn enter(
         }
     }
 }
+
+/// Calls what takes nothing and gives nothing.
+fn enter_plainly(store: &mut Store<State>, instance: Instance, name: &str) -> wasmtime::Result<()> {
+    let function = instance
+        .get_typed_func::<(), ()>(&mut *store, name)
+        .map_err(|_| BadProgram(format!("its `{name}` takes arguments, or gives results")))?;
+    function.call(store, ())
+}
+
+/// A program that cannot be entered; why.
+#[derive(Debug)]
+struct BadProgram(String);
+
+impl std::fmt::Display for BadProgram {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadProgram {}
 
 /// A call by name that cannot be made; why.
 #[derive(Debug)]
@@ -160,6 +175,8 @@ fn value(ty: &ValType, argument: &str) -> Result<Val, BadCall> {
             Some(digits) => i128::from_str_radix(digits, 16),
             None => digits.parse(),
         };
+        // One sign is enough, and the parser would take another.
+        let number = if digits.starts_with(|first: char| first.is_ascii_digit()) { number } else { return Err(bad()) };
         number.ok().map(|number| sign * number).filter(|number| (least..=most).contains(number)).ok_or_else(bad)
     };
     Ok(match ty {
@@ -192,6 +209,9 @@ fn exit(core: &Capabilities, error: &wasmtime::Error) -> Result<Exit, Error> {
     }
     if let Some(BadCall(what)) = error.downcast_ref() {
         return Err(Error::Argument(what.clone()));
+    }
+    if let Some(BadProgram(what)) = error.downcast_ref() {
+        return Err(Error::Invalid(what.clone()));
     }
     let message = match (error.downcast_ref::<Trap>(), error.downcast_ref::<OutOfBounds>()) {
         (Some(Trap::OutOfFuel), _) => return Ok(Exit::Stopped(Limit::Fuel)),

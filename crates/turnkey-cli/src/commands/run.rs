@@ -23,6 +23,7 @@ const BACKTRACE_LINES: usize = 16;
 pub(super) fn run(typed: args::Run) -> Result<ExitCode, Message> {
     let plan = plan(typed)?;
     let app = plan.app.to_string_lossy().into_owned();
+    process::be_told_of_full_files();
     process::allow_descriptors(u64::from(plan.limits.descriptors) + OWN_DESCRIPTORS);
     let guest = load(&plan, &app)?;
     let Plan { grants, limits, entry, explain, written, .. } = plan;
@@ -34,6 +35,7 @@ pub(super) fn run(typed: args::Run) -> Result<ExitCode, Message> {
     let outcome = outcome.map_err(|error| match error {
         Error::Limit { limit, what } => {
             Message::new(exit::STOPPED, format!("`{}` was stopped by {}: {what}", escaped(&app), written.flag(limit)))
+                .hint(format!("a larger `{}`", limit.flag()))
         }
         error => Message::of(&app, &error),
     })?;

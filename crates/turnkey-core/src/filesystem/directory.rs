@@ -154,8 +154,8 @@ impl Request<'_> {
     }
 
     /// Records a path looked for outside every grant.
-    fn record(&mut self, path: &[u8]) {
-        let grant = self.grants.for_path(path);
+    fn record(&mut self, path: &[u8], changes: bool) {
+        let grant = self.grants.for_path(path, changes);
         let mut absolute = Vec::with_capacity(path.len().min(crate::audit::ASKED_BYTES) + 1);
         absolute.push(b'/');
         absolute.extend_from_slice(&path[..path.len().min(crate::audit::ASKED_BYTES)]);
@@ -168,15 +168,15 @@ impl Directory {
         Directory::Host(HostDirectory { fd, access, grant })
     }
 
-    /// The directory of the host that an operation acts in.
+    /// The directory of the host that an operation acts in, and whether the operation changes anything.
     ///
     /// # Errors
     /// [`ErrorCode::NoEntry`] from the recording one, where there is nothing.
-    fn real(&self, request: &mut Request<'_>, path: &[u8]) -> Result<&HostDirectory, ErrorCode> {
+    fn real(&self, request: &mut Request<'_>, path: &[u8], changes: bool) -> Result<&HostDirectory, ErrorCode> {
         match self {
             Directory::Host(directory) => Ok(directory),
             Directory::Recording => {
-                request.record(path);
+                request.record(path, changes);
                 Err(ErrorCode::NoEntry)
             }
         }
@@ -200,7 +200,7 @@ impl Directory {
     /// path that leads outside, a FIFO, a device or a socket. Else what the operating system says.
     #[inline]
     pub fn open_at(&self, request: &mut Request<'_>, path: &[u8], how: OpenHow) -> Result<Opened, ErrorCode> {
-        let directory = self.real(request, path)?;
+        let directory = self.real(request, path, how.create || how.truncate || how.write)?;
         let path = request.path(directory, path)?;
         if how.create || how.truncate || how.write {
             request.must_write(directory, path.given())?;
@@ -231,7 +231,7 @@ impl Directory {
     /// What the operating system says.
     #[inline]
     pub fn stat_at(&self, request: &mut Request<'_>, path: &[u8], follow: bool) -> Result<HostMetadata, ErrorCode> {
-        let directory = self.real(request, path)?;
+        let directory = self.real(request, path, false)?;
         let path = request.path(directory, path)?;
         if let Some(name) = path.single_name() {
             let metadata = files::stat_name(directory.fd.as_fd(), name)?;
@@ -257,7 +257,7 @@ impl Directory {
         accessed: NewTime,
         modified: NewTime,
     ) -> Result<(), ErrorCode> {
-        let directory = self.real(request, path)?;
+        let directory = self.real(request, path, true)?;
         let path = request.path(directory, path)?;
         request.must_write(directory, path.given())?;
         let fd = resolve::open(directory.fd.as_fd(), &path, follow, OFlags::PATH);
@@ -371,7 +371,7 @@ impl Directory {
     /// # Errors
     /// [`ErrorCode::Invalid`]: it is no link.
     pub fn readlink_at(&self, request: &mut Request<'_>, path: &[u8]) -> Result<Vec<u8>, ErrorCode> {
-        let directory = self.real(request, path)?;
+        let directory = self.real(request, path, false)?;
         let path = request.path(directory, path)?;
         let last = last_name(directory.fd.as_fd(), &path);
         let last = request.resolved(directory, &path, last)?.ok_or(ErrorCode::Invalid)?;
@@ -425,7 +425,7 @@ impl Directory {
         request: &mut Request<'_>,
         path: &'path [u8],
     ) -> Result<(GuestPath<'path>, Option<LastName<'fd, 'path>>), ErrorCode> {
-        let directory = self.real(request, path)?;
+        let directory = self.real(request, path, true)?;
         let path = request.path(directory, path)?;
         request.must_write(directory, path.given())?;
         let last = last_name(directory.fd.as_fd(), &path);

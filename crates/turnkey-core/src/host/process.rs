@@ -59,6 +59,12 @@ pub fn allow_descriptors(wanted: u64) {
     }
 }
 
+/// Has a write beyond the largest file that the process may make fail, instead of ending the process: the guest is told.
+pub fn be_told_of_full_files() {
+    // SAFETY: sets a signal to be ignored, and installs no handler.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// Ends the process at once, without unwinding other threads: for a watchdog, when the main thread is stuck in the kernel.
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: ends the process; nothing runs after it.

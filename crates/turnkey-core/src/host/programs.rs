@@ -23,15 +23,26 @@ pub fn open(path: &Path) -> Result<File, ErrorCode> {
     }
 }
 
+/// Bytes that a program has at most: no toolchain makes a larger one, and all of it is read before it is looked at.
+const MOST_BYTES: u64 = 1 << 30;
+
 /// Reads a whole program.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open`]; [`ErrorCode::FileTooLarge`].
 pub fn read(path: &Path) -> Result<Vec<u8>, ErrorCode> {
-    let mut file = open(path)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let file = open(path)?;
+    let bytes = file.metadata()?.len();
+    if bytes > MOST_BYTES {
+        return Err(ErrorCode::FileTooLarge);
+    }
+    read_all(file, bytes)
+}
+
+fn read_all(file: impl Read, expected: u64) -> Result<Vec<u8>, ErrorCode> {
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES { Err(ErrorCode::FileTooLarge) } else { Ok(bytes) }
 }
 
 /// Reads all of standard input: a program that comes through a pipe.
@@ -39,9 +50,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ErrorCode> {
 /// # Errors
 /// What the operating system says.
 pub fn read_stdin() -> Result<Vec<u8>, ErrorCode> {
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes)?;
-    Ok(bytes)
+    read_all(std::io::stdin().lock(), 0)
 }
 
 /// The last `N` bytes of a file, and its length. `None`: it is shorter.
