@@ -5,6 +5,7 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use crate::harness::tree::names;
 use crate::harness::{Folder, guest, run, shell, start, turnkey};
 
 /// Writes a line to stdout and ends with the errno of that.
@@ -77,9 +78,11 @@ fn a_file_that_may_not_grow_further_is_told_to_the_guest() {
 fn a_cache_that_may_not_grow_further_is_no_reason_not_to_run() {
     let folder = Folder::new();
     let app = writer(&folder);
-    let ran =
-        run(shell("ulimit -f 0; exec \"$0\" run \"$1\" | cat").arg(&app).env("XDG_CACHE_HOME", folder.path("cache")));
+    // Room for what the engine itself keeps of a memory, but not for an artifact.
+    let script = "ulimit -f 16; exec \"$0\" run \"$1\" | cat";
+    let ran = run(shell(script).arg(&app).env("XDG_CACHE_HOME", folder.path("cache")));
     assert_eq!(ran.text(), "a line\n", "{ran:?}");
+    assert!(names(&folder.path("cache/turnkey")).is_empty(), "and no part of one is left");
 }
 
 #[test]

@@ -106,11 +106,11 @@ fn a_directory_that_is_moved_out_takes_nobody_with_it() {
         folder.folder("inside/a/b");
         folder.folder("outside/deep");
         folder.file("outside/deep/secret", "SECRET where the directory was moved to");
-        let (opened, refused) = race(&folder, "a/b/../../found", SOME, openat2, |root| {
+        let (opened, refused) = race(&folder, "a/b/../secret", SOME, openat2, |root| {
             fs::rename(root.join("inside/a/b"), root.join("outside/deep/b")).unwrap();
             fs::rename(root.join("outside/deep/b"), root.join("inside/a/b")).unwrap();
         });
-        assert_eq!((opened, refused), (0, SOME), "`found` is nowhere");
+        assert_eq!((opened, refused), (0, SOME), "inside there is no such file, where it was moved to there is");
         folder.file("inside/secret", "only a name");
         some_of_both(&folder, "a/b/../../secret", SOME, openat2, |root| {
             fs::rename(root.join("inside/a/b"), root.join("outside/deep/b")).unwrap();

@@ -1,5 +1,6 @@
 //! One call of a guest: what every function is given, what it gives back, and the way between the engine and it.
 
+use turnkey_core::limits::Limit;
 use turnkey_core::{Capabilities, ErrorCode};
 use wasmtime::{Caller, Extern, Memory};
 
@@ -35,6 +36,9 @@ pub(crate) struct Call<'a> {
     pub(crate) memory: GuestMemory<'a>,
     pub(crate) host: &'a mut Capabilities,
     pub(crate) fds: &'a mut Descriptors,
+    /// Fuel for what the guest makes the host do, where that grows with a number of the guest's. Taken when the call is
+    /// done, if fuel is counted at all: the standard bounds what a call can do, and then the guest ends.
+    pub(crate) fuel: u64,
 }
 
 /// Makes one call: finds the guest's memory and state, runs the function, and gives the engine an errno or a trap.
@@ -55,11 +59,27 @@ pub(crate) fn enter<T: 'static>(
     };
     let memory_bytes = bytes.len() as u64;
     let (host, preview1) = state(data);
-    let mut call = Call { name, memory: GuestMemory::new(bytes), host, fds: &mut preview1.fds };
-    match function(&mut call) {
+    let mut call = Call { name, memory: GuestMemory::new(bytes), host, fds: &mut preview1.fds, fuel: 0 };
+    let outcome = function(&mut call);
+    let fuel = call.fuel;
+    if fuel > 0 && outcome.is_ok() {
+        burn(&mut caller, fuel)?;
+    }
+    match outcome {
         Ok(()) => Ok(0),
         Err(Fault::Code(code)) => Ok(errno(code).into()),
         Err(fault) => Err(trap(fault, name, memory_bytes)),
+    }
+}
+
+/// Takes fuel, where it is counted.
+fn burn<T: 'static>(caller: &mut Caller<'_, T>, fuel: u64) -> wasmtime::Result<()> {
+    let Ok(left) = caller.get_fuel() else {
+        return Ok(());
+    };
+    match left.checked_sub(fuel) {
+        Some(left) => caller.set_fuel(left),
+        None => Err(Stopped(Limit::Fuel).into()),
     }
 }
 

@@ -21,6 +21,9 @@ use crate::memory::Place;
 /// Bytes that one subscription is charged with while the call lasts.
 const SUBSCRIPTION_CHARGE: u64 = 96;
 
+/// Fuel that one subscription costs: about as long as looking at it takes.
+const SUBSCRIPTION_FUEL: u64 = 64;
+
 pub(crate) fn poll_oneoff(call: &mut Call<'_>, subs: u32, events: u32, count: u32, nevents: u32) -> Outcome {
     poll::<SUBSCRIPTION_BYTES>(call, subs, events, count, nevents, subscription)
 }
@@ -43,6 +46,7 @@ pub(crate) fn poll<const N: usize>(
     if count > call.host.limits.subscriptions {
         return Err(ErrorCode::InsufficientMemory.into());
     }
+    call.fuel = u64::from(count) * SUBSCRIPTION_FUEL;
     let charge = u64::from(count) * SUBSCRIPTION_CHARGE;
     call.host.budget.take_host(charge)?;
     let subscriptions: SmallVec<[Subscription; FEW]> = records.iter().map(parse).collect();
