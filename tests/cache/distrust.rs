@@ -46,7 +46,8 @@ fn somebody_elses_code_in_an_entry_that_others_can_write_to_does_not_run() {
 #[track_caller]
 fn warned(ran: &Ran, cache: &Cache) {
     assert_eq!((ran.status(), ran.text()), (0, "hello"));
-    let expected = format!("warning: the cache `{}` is not used: others can write to it\n", cache.path().display());
+    let expected =
+        format!("warning: the cache `{}` is not used: it is not yours alone to write to\n", cache.path().display());
     assert_eq!(ran.stderr, expected);
 }
 
@@ -60,7 +61,7 @@ fn a_folder_that_others_can_write_to_is_not_used_and_that_is_said() {
         warned(&cache.run(&cache.hello), &cache);
         assert_eq!(cache.entries(), before, "{mode:o}");
         let ran = run(cache.turnkey().args(["cache", "size"]));
-        assert!(ran.refused(125).contains("others can write to it"));
+        assert!(ran.refused(125).contains("it is not yours alone to write to"));
     }
 }
 

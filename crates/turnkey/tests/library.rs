@@ -1,5 +1,8 @@
 //! The library as an embedder has it: one engine, many guests, many runs, limits and outcomes.
 
+#![allow(clippy::disallowed_methods, reason = "tests use the host as it is")]
+#![allow(clippy::unwrap_used, reason = "a test that fails by a panic says enough")]
+
 use std::thread;
 use std::time::Duration;
 
@@ -111,7 +114,6 @@ fn what_is_compiled_ahead_runs_only_for_the_options_it_was_compiled_for() {
     let path = folder.path().join("counts.compiled");
     let plain = engine(EngineKey::default());
     let artifact = plain.compile(COUNTS_ITS_ARGUMENTS.as_bytes()).unwrap();
-    #[expect(clippy::disallowed_methods, reason = "tests use the host as it is")]
     std::fs::write(&path, &artifact).unwrap();
     let artifact = TrustedArtifact::vouch(&path);
     let outcome = plain.load_precompiled(&artifact).unwrap().run(arguments(3), Limits::default()).unwrap();

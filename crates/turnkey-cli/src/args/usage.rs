@@ -43,8 +43,8 @@ fn worded(error: &clap::Error) -> Message {
         ErrorKind::InvalidValue if value.is_empty() => format!("`{flag}` needs a value"),
         ErrorKind::InvalidValue => format!("`{flag}` does not take `{value}`"),
         ErrorKind::ValueValidation => {
-            let why = std::error::Error::source(error).map(|why| format!(": {}", escaped(&why.to_string())));
-            format!("`{flag}` does not take `{value}`{}", why.unwrap_or_default())
+            let why = std::error::Error::source(error).map(why);
+            format!("`{flag}` does not take `{value}`: {}", why.unwrap_or_default())
         }
         ErrorKind::MissingRequiredArgument => {
             format!("`{}` is missing", argument.unwrap_or_default().replace(['<', '>', '…'], "").replace("...", ""))
@@ -62,6 +62,17 @@ fn worded(error: &clap::Error) -> Message {
     match nearest {
         Some(nearest) => message.hint(format!("did you mean `{nearest}`?")),
         None => message.hint("`--help` shows what there is"),
+    }
+}
+
+/// Why a value does not fit, in our words where the standard library's say how it is parsed and not how it is written.
+fn why(error: &(dyn std::error::Error + 'static)) -> String {
+    if error.is::<std::num::ParseIntError>() {
+        "it takes a whole number".to_owned()
+    } else if error.is::<std::net::AddrParseError>() {
+        "an address is written `127.0.0.1:8080` or `[::1]:8080`".to_owned()
+    } else {
+        escaped(&error.to_string())
     }
 }
 

@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use turnkey::host::programs;
 use turnkey::preview1::{FUNCTIONS, Generation, Uses};
 use turnkey::{Engine, EngineKey, EngineOptions, Start, World};
 
 use super::progress;
 use crate::args;
 use crate::exit;
-use crate::message::{Message, escaped, print, unreadable};
-use crate::plan::cache;
+use crate::message::{Message, escaped, print};
+use crate::plan::{cache, program};
 
 pub(super) fn check(typed: &args::Check) -> Result<ExitCode, Message> {
     let app = typed.app.display().to_string();
-    let program = programs::read(&typed.app).map_err(|code| unreadable(&app, code))?;
+    let program = program::read(&typed.app)?;
     let options = EngineOptions {
         key: EngineKey::default(),
         cache: cache::for_run(),

@@ -8,11 +8,12 @@ use turnkey::{Engine, EngineKey, EngineOptions};
 use super::progress;
 use crate::args;
 use crate::exit;
-use crate::message::{Message, escaped, unreadable, words};
+use crate::message::{Message, escaped, words};
+use crate::plan::program;
 
 pub(super) fn compile(typed: &args::Compile) -> Result<ExitCode, Message> {
     let app = typed.app.display().to_string();
-    let program = programs::read(&typed.app).map_err(|code| unreadable(&app, code))?;
+    let program = program::read(&typed.app)?;
     let options = EngineOptions {
         key: EngineKey { fuel: typed.fuel, interruptible: typed.timeout, deterministic: typed.deterministic },
         cache: None,

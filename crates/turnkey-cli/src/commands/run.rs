@@ -4,15 +4,15 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use turnkey::host::{process, programs};
+use turnkey::host::process;
 use turnkey::{Engine, EngineOptions, Error, Exit, Guest, Outcome, Trapped, TrustedArtifact, WhenStuck};
 
 use super::{progress, refusals};
 use crate::args;
 use crate::exit;
-use crate::message::{Message, error_line, escaped, print, unreadable};
-use crate::plan::cache;
+use crate::message::{Message, error_line, escaped, print};
 use crate::plan::run::{Entry, Plan, WrittenLimits, plan};
+use crate::plan::{cache, program};
 
 /// Descriptors that the host needs besides the guest's.
 const OWN_DESCRIPTORS: u64 = 32;
@@ -58,11 +58,7 @@ fn load(plan: &Plan, app: &str) -> Result<Guest, Message> {
     if plan.precompiled {
         return engine.load_precompiled(&TrustedArtifact::vouch(path)).map_err(read);
     }
-    if app == "-" {
-        let program = programs::read_stdin().map_err(|code| unreadable("-", code))?;
-        return engine.load(&program).map_err(read);
-    }
-    engine.load_file(path).map_err(read)
+    engine.load(&program::read(path)?).map_err(read)
 }
 
 /// Says how the guest ended, and gives the status for it.

@@ -12,7 +12,7 @@ pub(crate) fn for_run() -> Option<Cache> {
         Ok(cache) => Some(cache),
         Err(ErrorCode::NotPermitted) => {
             let folder = escaped(&folder.display().to_string());
-            error_line(&format!("warning: the cache `{folder}` is not used: others can write to it"));
+            error_line(&format!("warning: the cache `{folder}` is not used: it is not yours alone to write to"));
             None
         }
         Err(_) => None,
@@ -28,7 +28,8 @@ pub(crate) fn itself() -> Result<Cache, Message> {
     let folder = Cache::default_folder().ok_or_else(none)?;
     Cache::open(&folder).map_err(|code| {
         let folder = escaped(&folder.display().to_string());
-        let why = if code == ErrorCode::NotPermitted { "others can write to it".to_owned() } else { words(code) };
+        let why =
+            if code == ErrorCode::NotPermitted { "it is not yours alone to write to".to_owned() } else { words(code) };
         Message::new(exit::FAILED, format!("the cache `{folder}` cannot be used: {why}"))
     })
 }

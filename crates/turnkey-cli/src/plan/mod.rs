@@ -2,4 +2,5 @@
 
 pub(crate) mod cache;
 pub(crate) mod grants;
+pub(crate) mod program;
 pub(crate) mod run;

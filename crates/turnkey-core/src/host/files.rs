@@ -79,7 +79,9 @@ pub(crate) fn open_granted_directory(path: &Path) -> Result<OwnedFd, ErrorCode> 
 /// What the operating system says.
 pub fn open_for_stream(path: &Path, write: bool) -> Result<OwnedFd, ErrorCode> {
     let flags = if write { OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC } else { OFlags::RDONLY };
-    Ok(rustix::fs::open(path, flags | OFlags::CLOEXEC, FILE_MODE)?)
+    let fd = rustix::fs::open(path, flags | OFlags::CLOEXEC, FILE_MODE)?;
+    // A directory can be opened to read, and then not be read.
+    if stat(fd.as_fd())?.kind == FileKind::Directory { Err(ErrorCode::IsDirectory) } else { Ok(fd) }
 }
 
 pub(crate) fn make_directory(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), ErrorCode> {
