@@ -107,6 +107,26 @@ impl<'memory> Buffers<'memory> {
         self.bytes = most_bytes - left;
     }
 
+    /// The bytes, where there is one range: most calls have one, and the kernel has a shorter way for it.
+    #[inline]
+    pub(super) fn as_single(&self) -> Option<&[u8]> {
+        let [range] = self.ranges.as_slice() else {
+            return None;
+        };
+        // SAFETY: the range is inside the memory that is borrowed for as long as this is, and nothing else refers to it.
+        Some(unsafe { std::slice::from_raw_parts(range.iov_base.cast::<u8>(), range.iov_len) })
+    }
+
+    /// The same, to be written to.
+    #[inline]
+    pub(super) fn as_single_mut(&mut self) -> Option<&mut [u8]> {
+        let [range] = self.ranges.as_slice() else {
+            return None;
+        };
+        // SAFETY: as for `as_single`, and this borrow is the only one.
+        Some(unsafe { std::slice::from_raw_parts_mut(range.iov_base.cast::<u8>(), range.iov_len) })
+    }
+
     #[inline]
     pub(super) fn as_iovecs(&self) -> &[libc::iovec] {
         &self.ranges

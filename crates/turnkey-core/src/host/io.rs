@@ -29,14 +29,24 @@ fn uninterrupted(call: impl Fn() -> isize) -> Result<usize, ErrorCode> {
     }
 }
 
+/// The same for a call that says itself what went wrong.
+#[inline]
+fn again(mut call: impl FnMut() -> Result<usize, Errno>) -> Result<usize, ErrorCode> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
+}
+
 /// `readv(2)`: at the descriptor's own position.
 #[inline]
 pub(crate) fn read(fd: BorrowedFd<'_>, buffers: &mut Buffers<'_>) -> Result<usize, ErrorCode> {
-    let fd = fd.as_raw_fd();
-    if let [range] = buffers.as_iovecs() {
-        // SAFETY: the range is inside the memory that `buffers` borrows for writing.
-        return uninterrupted(|| unsafe { libc::read(fd, range.iov_base, range.iov_len) });
+    if let Some(range) = buffers.as_single_mut() {
+        return again(|| rustix::io::read(fd, &mut *range));
     }
+    let fd = fd.as_raw_fd();
     let (ranges, count) = vector(buffers);
     // SAFETY: each range is inside the memory that `buffers` borrows for writing.
     uninterrupted(|| unsafe { libc::readv(fd, ranges, count) })
@@ -45,12 +55,11 @@ pub(crate) fn read(fd: BorrowedFd<'_>, buffers: &mut Buffers<'_>) -> Result<usiz
 /// `preadv(2)`.
 #[inline]
 pub(crate) fn read_at(fd: BorrowedFd<'_>, buffers: &mut Buffers<'_>, offset: u64) -> Result<usize, ErrorCode> {
-    let fd = fd.as_raw_fd();
-    let offset = i64::try_from(offset).map_err(|_| ErrorCode::Invalid)?;
-    if let [range] = buffers.as_iovecs() {
-        // SAFETY: as for `read`.
-        return uninterrupted(|| unsafe { libc::pread64(fd, range.iov_base, range.iov_len, offset) });
+    let signed = i64::try_from(offset).map_err(|_| ErrorCode::Invalid)?;
+    if let Some(range) = buffers.as_single_mut() {
+        return again(|| rustix::io::pread(fd, &mut *range, offset));
     }
+    let (fd, offset) = (fd.as_raw_fd(), signed);
     let (ranges, count) = vector(buffers);
     // SAFETY: as for `read`.
     uninterrupted(|| unsafe { libc::preadv64(fd, ranges, count, offset) })
@@ -59,11 +68,10 @@ pub(crate) fn read_at(fd: BorrowedFd<'_>, buffers: &mut Buffers<'_>, offset: u64
 /// `writev(2)`: at the descriptor's own position.
 #[inline]
 pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &Buffers<'_>) -> Result<usize, ErrorCode> {
-    let fd = fd.as_raw_fd();
-    if let [range] = buffers.as_iovecs() {
-        // SAFETY: the range is inside the memory that `buffers` borrows.
-        return uninterrupted(|| unsafe { libc::write(fd, range.iov_base, range.iov_len) });
+    if let Some(range) = buffers.as_single() {
+        return again(|| rustix::io::write(fd, range));
     }
+    let fd = fd.as_raw_fd();
     let (ranges, count) = vector(buffers);
     // SAFETY: each range is inside the memory that `buffers` borrows.
     uninterrupted(|| unsafe { libc::writev(fd, ranges, count) })
@@ -72,12 +80,11 @@ pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &Buffers<'_>) -> Result<usize, 
 /// `pwritev(2)`.
 #[inline]
 pub(crate) fn write_at(fd: BorrowedFd<'_>, buffers: &Buffers<'_>, offset: u64) -> Result<usize, ErrorCode> {
-    let fd = fd.as_raw_fd();
-    let offset = i64::try_from(offset).map_err(|_| ErrorCode::FileTooLarge)?;
-    if let [range] = buffers.as_iovecs() {
-        // SAFETY: as for `write`.
-        return uninterrupted(|| unsafe { libc::pwrite64(fd, range.iov_base, range.iov_len, offset) });
+    let signed = i64::try_from(offset).map_err(|_| ErrorCode::FileTooLarge)?;
+    if let Some(range) = buffers.as_single() {
+        return again(|| rustix::io::pwrite(fd, range, offset));
     }
+    let (fd, offset) = (fd.as_raw_fd(), signed);
     let (ranges, count) = vector(buffers);
     // SAFETY: as for `write`.
     uninterrupted(|| unsafe { libc::pwritev64(fd, ranges, count, offset) })
