@@ -1,9 +1,11 @@
 //! Compiles the guest programs, and knows whether what is compiled belongs to what is written.
 //!
-//! `cargo xtask guests [NAME…]` compiles all programs in `guests/`, or those named, to `guests/bin/NAME.wasm`, and
-//! notes in `guests/bin/MANIFEST.json` which sources each came from and their hash. The compiled programs are
-//! committed: whoever works on the host needs no compiler for guests. `cargo xtask guests --check` only compares the
-//! hashes, as a test here does.
+//! `cargo xtask guests [NAME…]` compiles all programs in `guests/`, or those named, to `guests/bin/NAME.wasm`, makes a
+//! component of each, `guests/bin/components/NAME.wasm`, and notes in `guests/bin/MANIFEST.json` which sources each came
+//! from and their hash. The compiled programs are committed: whoever works on the host needs no compiler for guests.
+//! `cargo xtask guests --check` only compares the hashes, as a test here does.
+//!
+//! Components in Python and JavaScript are large, not committed, and made only where they are named: `scripts.rs`.
 //!
 //! What must be installed, and which variables say where, is in `guests/README.md`.
 
@@ -17,17 +19,27 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
+use xtask::componentize::{Kind, componentize};
+use xtask::{root, scripts};
 
 const TARGET: &str = "wasm32-wasip1";
 const MANIFEST: &str = "bin/MANIFEST.json";
 /// The line by which a program says that it also runs natively.
 const NATIVE_MARK: &str = "//! Native:";
+/// Where components are, below `bin/`, and how their names begin in the manifest.
+const COMPONENTS: &str = "components/";
+/// The program that is a library: it exports functions and no `_start`.
+const REACTOR: &str = "reactor";
+/// Modules that get a listener from the host, which no component can be given.
+const MODULES_ONLY: [&str; 2] = ["echo_server", "echo_server_c"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Language {
     Rust,
     C,
     Go,
+    /// Not compiled: a component made of a module that was.
+    Module,
 }
 
 impl Language {
@@ -36,6 +48,7 @@ impl Language {
             Language::Rust => "rust",
             Language::C => "c",
             Language::Go => "go",
+            Language::Module => "module",
         }
     }
 }
@@ -53,13 +66,22 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
     if words == ["--check"] {
         return check_hashes(&root);
     }
+    let (scripted, words): (Vec<&String>, Vec<&String>) =
+        words.iter().partition(|word| scripts::LANGUAGES.contains(&word.as_str()));
+    for language in &scripted {
+        let component = scripts::component(language)?;
+        println!("{language:<16} {}", component.display());
+    }
+    if !scripted.is_empty() && words.is_empty() {
+        return Ok(());
+    }
     let guests = root.join("guests");
     let programs = programs(&guests)?;
-    if let Some(unknown) = words.iter().find(|word| !programs.contains_key(*word)) {
+    if let Some(unknown) = words.iter().find(|word| !programs.keys().any(|name| base(name) == **word)) {
         return Err(format!("no guest program is called `{unknown}`"));
     }
     let chosen = |language: Language| -> Vec<&str> {
-        let wanted = |name: &&String| words.is_empty() || words.contains(name);
+        let wanted = |name: &&String| words.is_empty() || words.iter().any(|word| base(name) == *word);
         let of_language = programs.iter().filter(|(_, program)| program.language == language);
         of_language.map(|(name, _)| name).filter(wanted).map(String::as_str).collect()
     };
@@ -67,15 +89,35 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
     let mut compiled = rust(&guests, &chosen(Language::Rust))?;
     compiled.extend(c(&guests, &chosen(Language::C))?);
     compiled.extend(go(&guests, &chosen(Language::Go))?);
+    let mut made = Vec::new();
     for (name, path) in &compiled {
-        let bytes = fs::read(path).map_err(at(path))?;
-        mentions_no_folder(name, &bytes, &root)?;
-        let target = guests.join(format!("bin/{name}.wasm"));
-        // Written, not copied: a compiler may have made it executable.
-        fs::write(&target, &bytes).map_err(at(&target))?;
-        println!("{name:<16} {:>8} bytes", bytes.len());
+        let module = fs::read(path).map_err(at(path))?;
+        mentions_no_folder(name, &module, &root)?;
+        let component = format!("{COMPONENTS}{}", base(name));
+        if *name != component {
+            made.push(keep(&guests, name, &module)?);
+        }
+        if programs.contains_key(&component) {
+            let kind = if base(name) == REACTOR { Kind::Reactor } else { Kind::Command };
+            let bytes = componentize(&module, kind).map_err(|error| format!("{name}: {error}"))?;
+            made.push(keep(&guests, &component, &bytes)?);
+        }
     }
-    write_manifest(&guests, &programs, &compiled)
+    write_manifest(&guests, &programs, &made)
+}
+
+/// Writes what was compiled. It is not copied, since a compiler may have made it executable.
+fn keep(guests: &Path, name: &str, bytes: &[u8]) -> Result<String, String> {
+    let target = guests.join(format!("bin/{name}.wasm"));
+    fs::create_dir_all(target.parent().unwrap_or(guests)).map_err(at(&target))?;
+    fs::write(&target, bytes).map_err(at(&target))?;
+    println!("{name:<28} {:>8} bytes", bytes.len());
+    Ok(name.to_owned())
+}
+
+/// The name that a program has for its compiler.
+fn base(name: &str) -> &str {
+    name.strip_prefix(COMPONENTS).unwrap_or(name)
 }
 
 /// Every program in the manifest exists, and belongs to the sources of today; every program with sources is in the
@@ -95,7 +137,7 @@ pub(crate) fn check_hashes(root: &Path) -> Result<(), String> {
             Some(entry) if *entry != program.entry(&guests)? => "was compiled from other sources",
             Some(_) => continue,
         };
-        wrong.push(format!("guests/bin/{name}.wasm {problem}: cargo xtask guests {name}"));
+        wrong.push(format!("guests/bin/{name}.wasm {problem}: cargo xtask guests {}", base(name)));
     }
     for name in manifest.keys().filter(|name| !programs.contains_key(*name)) {
         wrong.push(format!("guests/bin/{name}.wasm has no sources any more: cargo xtask guests"));
@@ -103,40 +145,55 @@ pub(crate) fn check_hashes(root: &Path) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-/// All programs, by name: what there is in `rust/src/bin`, `c` and `go`.
+/// All programs, by name: what there is in `rust/src/bin`, `components/src/bin`, `reactor`, `c` and `go`, and the
+/// components that are made of modules.
 fn programs(guests: &Path) -> Result<BTreeMap<String, Program>, String> {
     let mut programs = BTreeMap::new();
-    let mut add = |name: &str, language, main: String, mut sources: Vec<String>| -> Result<(), String> {
+    let mut add = |name: String, language, main: String, mut sources: Vec<String>| -> Result<(), String> {
         let path = guests.join(&main);
-        let text = fs::read_to_string(&path).map_err(at(&path))?;
-        if language == Language::Rust && text.contains("use guests") || text.contains("guests::") {
-            sources.push("rust/src/lib.rs".to_owned());
+        let text = fs::read(&path).map_err(at(&path))?;
+        let text = String::from_utf8_lossy(&text);
+        for (library, of) in [("guests", "rust/src/lib.rs"), ("components", "components/src/lib.rs")] {
+            if language == Language::Rust && text.contains(&format!("{library}::")) {
+                sources.push(of.to_owned());
+            }
         }
         sources.push(main);
         sources.sort();
         let native = text.lines().any(|line| line.starts_with(NATIVE_MARK));
-        match programs.insert(name.to_owned(), Program { language, native, sources }) {
+        match programs.insert(name.clone(), Program { language, native, sources }) {
             None => Ok(()),
             Some(_) => Err(format!("two guest programs are called `{name}`")),
         }
     };
-    for file in names(&guests.join("rust/src/bin"))? {
-        if let Some(name) = file.strip_suffix(".rs") {
-            let manifests = vec!["Cargo.toml".to_owned(), "rust/Cargo.toml".to_owned()];
-            add(name, Language::Rust, format!("rust/src/bin/{file}"), manifests)?;
-        }
+    let mut modules = Vec::new();
+    for name in stems(&guests.join("rust/src/bin"), ".rs")? {
+        let manifests = ["Cargo.toml", "rust/Cargo.toml"].map(str::to_owned).to_vec();
+        add(name.clone(), Language::Rust, format!("rust/src/bin/{name}.rs"), manifests)?;
+        modules.push(name);
     }
-    for file in names(&guests.join("c"))? {
-        if let Some(name) = file.strip_suffix(".c") {
-            add(name, Language::C, format!("c/{file}"), Vec::new())?;
-        }
+    for name in stems(&guests.join("c"), ".c")? {
+        add(name.clone(), Language::C, format!("c/{name}.c"), Vec::new())?;
+        modules.push(name);
     }
+    // No component of these is kept: each module has three megabytes.
     for name in names(&guests.join("go"))? {
         let main = format!("go/{name}/main.go");
         if guests.join(&main).is_file() {
-            add(&name, Language::Go, main, vec!["go/go.mod".to_owned()])?;
+            add(name, Language::Go, main, vec!["go/go.mod".to_owned()])?;
         }
     }
+    for name in modules.iter().filter(|name| !MODULES_ONLY.contains(&name.as_str())) {
+        add(format!("{COMPONENTS}{name}"), Language::Module, format!("bin/{name}.wasm"), Vec::new())?;
+    }
+    // What those below are made of besides are other people's crates, by the versions that the lock file has.
+    for name in stems(&guests.join("components/src/bin"), ".rs")? {
+        let manifests = ["Cargo.lock", "Cargo.toml", "components/Cargo.toml"].map(str::to_owned).to_vec();
+        add(format!("{COMPONENTS}{name}"), Language::Rust, format!("components/src/bin/{name}.rs"), manifests)?;
+    }
+    let manifests = ["Cargo.lock", "Cargo.toml", "reactor/Cargo.toml", "reactor/wit/reactor.wit"];
+    let manifests = manifests.map(str::to_owned).to_vec();
+    add(format!("{COMPONENTS}{REACTOR}"), Language::Rust, "reactor/src/lib.rs".to_owned(), manifests)?;
     Ok(programs)
 }
 
@@ -168,10 +225,10 @@ fn read_manifest(guests: &Path) -> Result<BTreeMap<String, Value>, String> {
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Notes what was compiled, keeps what is said of the others, and forgets programs that are no more.
-fn write_manifest(guests: &Path, programs: &BTreeMap<String, Program>, compiled: &Compiled) -> Result<(), String> {
+/// Notes what was made, keeps what is said of the others, and forgets programs that are no more.
+fn write_manifest(guests: &Path, programs: &BTreeMap<String, Program>, made: &[String]) -> Result<(), String> {
     let mut manifest = if guests.join(MANIFEST).exists() { read_manifest(guests)? } else { BTreeMap::new() };
-    for name in compiled.keys() {
+    for name in made {
         manifest.insert(name.clone(), programs[name].entry(guests)?);
     }
     let (kept, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
@@ -189,9 +246,25 @@ fn write_manifest(guests: &Path, programs: &BTreeMap<String, Program>, compiled:
 type Compiled = BTreeMap<String, PathBuf>;
 
 fn rust(guests: &Path, names: &[&str]) -> Result<Compiled, String> {
-    if names.is_empty() {
+    let (reactor, commands): (Vec<&str>, Vec<&str>) =
+        names.iter().map(|name| base(name)).partition(|name| *name == REACTOR);
+    let mut able = true;
+    if !commands.is_empty() {
+        able = cargo_build(guests, commands.iter().flat_map(|name| ["--bin", name]))?;
+    }
+    if able && !reactor.is_empty() {
+        able = cargo_build(guests, ["--package", REACTOR])?;
+    }
+    if !able {
+        skip(names, "rustup target add wasm32-wasip1, or set GUEST_CARGO");
         return Ok(Compiled::new());
     }
+    let made = |name: &&str| ((*name).to_owned(), guests.join(format!("target/{TARGET}/release/{}.wasm", base(name))));
+    Ok(names.iter().map(made).collect())
+}
+
+/// Compiles what the words say of the Rust guests. `false`: nothing here can.
+fn cargo_build<'a>(guests: &Path, words: impl IntoIterator<Item = &'a str>) -> Result<bool, String> {
     let (mut cargo, rustc) = if has_std() {
         (Command::new(variable("CARGO").unwrap_or_else(|| "cargo".to_owned())), "rustc".to_owned())
     } else if let Some(program) = variable("GUEST_CARGO") {
@@ -208,12 +281,10 @@ fn rust(guests: &Path, names: &[&str]) -> Result<Compiled, String> {
         cargo.arg("-Zbuild-std=std,panic_abort");
         (cargo, rustc)
     } else {
-        skip(names, "rustup target add wasm32-wasip1, or set GUEST_CARGO");
-        return Ok(Compiled::new());
+        return Ok(false);
     };
-    let target = guests.join("target");
-    cargo.current_dir(guests).args(["build", "--quiet", "--release", "--target", TARGET, "--target-dir"]).arg(&target);
-    cargo.args(names.iter().flat_map(|name| ["--bin", name]));
+    cargo.current_dir(guests).args(["build", "--quiet", "--release", "--target", TARGET, "--target-dir"]);
+    cargo.arg(guests.join("target")).args(words);
     // Panics name files, and should not name this machine's folders.
     let flags: Vec<String> = folders(guests, &rustc)?
         .iter()
@@ -221,8 +292,7 @@ fn rust(guests: &Path, names: &[&str]) -> Result<Compiled, String> {
         .collect();
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")).env_remove("RUSTFLAGS");
     execute(&mut cargo)?;
-    let made = |name: &&str| ((*name).to_owned(), target.join(format!("{TARGET}/release/{name}.wasm")));
-    Ok(names.iter().map(made).collect())
+    Ok(true)
 }
 
 /// Whether rustup has `std` for guests.
@@ -344,13 +414,13 @@ fn names(folder: &Path) -> Result<Vec<String>, String> {
     Ok(names.iter().map(|name| name.to_string_lossy().into_owned()).collect())
 }
 
-fn at(path: &Path) -> impl Fn(std::io::Error) -> String + '_ {
-    move |error| format!("{}: {error}", path.display())
+/// The names in a folder that end so, without that end, sorted.
+fn stems(folder: &Path, end: &str) -> Result<Vec<String>, String> {
+    Ok(names(folder)?.iter().filter_map(|name| name.strip_suffix(end)).map(str::to_owned).collect())
 }
 
-fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask).to_owned()
+fn at(path: &Path) -> impl Fn(std::io::Error) -> String + '_ {
+    move |error| format!("{}: {error}", path.display())
 }
 
 #[cfg(test)]

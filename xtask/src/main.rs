@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use xtask::componentize;
+
 mod bench;
 mod conformance;
 mod guests;
@@ -10,7 +12,10 @@ const USAGE: &str = "\
 usage: cargo xtask TASK
 
   guests [NAME…]                 compile the guest programs again, and write the hashes of their sources
+  componentize [--reactor] IN OUT
+                                 make a component of a Preview 1 module
   conformance --suite FOLDER     run the WASI project's test suite with conformance/turnkey.py
+      [--components]
   bench hostcalls                each host call beside a peer and beside native code
   bench startup                  whole runs of a small module beside a peer
       [--rounds N] [--only NAME,…] [--json FILE] [--folder FOLDER] [--check]
@@ -20,6 +25,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match words.first().map(String::as_str) {
         Some("guests") => guests::run(&words[1..]),
+        Some("componentize") => componentize::run(&words[1..]),
         Some("conformance") => conformance::run(&words[1..]),
         Some("bench") => bench::run(&words[1..]),
         _ => Err(USAGE.to_owned()),

@@ -50,11 +50,9 @@ impl Message {
         match error {
             Error::Read { path, code } => unreadable(&path.display().to_string(), *code),
             Error::NotWebAssembly(what) => cannot_run(format!("`{app}` is not WebAssembly: {}", escaped(what))),
-            Error::Component => cannot_run(format!("`{app}` is a component, and only modules run here yet"))
-                .hint("compile it for `wasm32-wasip1`"),
             Error::Precompiled => cannot_run(format!("`{app}` is precompiled: native code, from whoever made it"))
                 .hint("if you made it: `--precompiled`"),
-            Error::Invalid(what) => cannot_run(format!("`{app}` is not a valid module: {}", escaped(what))),
+            Error::Invalid(what) => cannot_run(format!("`{app}` is not valid WebAssembly: {}", escaped(what))),
             Error::Artifact(what) => cannot_run(format!("`{app}` is not loaded: {}", escaped(what)))
                 .hint("compile it again: `turnkey compile`"),
             Error::Missing(missing) => missing_imports(&app, missing),
@@ -107,7 +105,7 @@ fn missing_imports(app: &str, missing: &[Missing]) -> Message {
     for (index, import) in missing.iter().take(SHOWN).enumerate() {
         let comma = if index == 0 { "" } else { ", " };
         // Writing to a string does not fail.
-        let _ = write!(names, "{comma}`{}::{}`", escaped(&import.module), escaped(&import.name));
+        let _ = write!(names, "{comma}`{}`", escaped(&import.import));
     }
     if missing.len() > SHOWN {
         let _ = write!(names, " and {} more", missing.len() - SHOWN);
@@ -115,7 +113,7 @@ fn missing_imports(app: &str, missing: &[Missing]) -> Message {
     let mut message = Message::new(exit::CANNOT_RUN, format!("`{app}` imports {names}, which nothing here provides"));
     for import in missing.iter().take(SHOWN) {
         if let Some(nearest) = &import.nearest {
-            message = message.hint(format!("nearest to `{}`: `{}`", escaped(&import.name), escaped(nearest)));
+            message = message.hint(format!("nearest to `{}`: `{}`", escaped(&import.import), escaped(nearest)));
         }
     }
     message
@@ -125,8 +123,8 @@ fn missing_imports(app: &str, missing: &[Missing]) -> Message {
 const SHOWN: usize = 5;
 
 fn no_export(app: &str, name: &str, exports: &[String]) -> Message {
-    let text = if name == "_start" {
-        format!("`{app}` is no command: it exports no `_start`")
+    let text = if matches!(name, "_start" | "wasi:cli/run") {
+        format!("`{app}` is no command: it exports no `{name}`")
     } else {
         format!("`{app}` exports no function `{}`", escaped(name))
     };

@@ -8,8 +8,8 @@ use crate::grants::{GrantError, GrantNames, Grants};
 use crate::host::clock::Deadline;
 use crate::limits::{Budget, Limits};
 use crate::random::Random;
-use crate::sockets::TcpListener;
-use crate::stream::{Sink, Source};
+use crate::sockets::{Network, TcpListener};
+use crate::stream::{StandardInput, StandardOutput};
 
 /// The capabilities of one guest.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Capabilities {
     pub clocks: Clocks,
     /// Random numbers.
     pub random: Random,
+    /// Sockets and look-ups.
+    pub network: Network,
     /// Numbers for devices and inodes.
     pub inodes: Inodes,
     /// Refusals.
@@ -42,11 +44,11 @@ pub struct Capabilities {
 #[derive(Debug)]
 pub struct FoundOpen {
     /// Standard input; `None` if it is closed.
-    pub stdin: Option<Source>,
+    pub stdin: Option<StandardInput>,
     /// Standard output.
-    pub stdout: Option<Sink>,
+    pub stdout: Option<StandardOutput>,
     /// Standard error.
-    pub stderr: Option<Sink>,
+    pub stderr: Option<StandardOutput>,
     /// Directories.
     pub preopens: Vec<Preopen>,
     /// Listening sockets.
@@ -56,9 +58,9 @@ pub struct FoundOpen {
 impl Default for FoundOpen {
     fn default() -> Self {
         FoundOpen {
-            stdin: Some(Source::Null),
-            stdout: Some(Sink::Null),
-            stderr: Some(Sink::Null),
+            stdin: Some(StandardInput::Null),
+            stdout: Some(StandardOutput::Null),
+            stderr: Some(StandardOutput::Null),
             preopens: Vec::new(),
             listeners: Vec::new(),
         }
@@ -73,9 +75,9 @@ impl Capabilities {
     pub fn new(grants: Grants, limits: Limits) -> Result<Self, GrantError> {
         let stream = |name, code| GrantError::Stream { name, code };
         let found_open = FoundOpen {
-            stdin: Source::open(grants.stdin, 0).map_err(|code| stream("stdin", code))?,
-            stdout: Sink::open(grants.stdout, 1).map_err(|code| stream("stdout", code))?,
-            stderr: Sink::open(grants.stderr, 2).map_err(|code| stream("stderr", code))?,
+            stdin: StandardInput::open(grants.stdin, 0).map_err(|code| stream("stdin", code))?,
+            stdout: StandardOutput::open(grants.stdout, 1).map_err(|code| stream("stdout", code))?,
+            stderr: StandardOutput::open(grants.stderr, 2).map_err(|code| stream("stderr", code))?,
             preopens: preopen::open_all(&grants.directories, grants.record_paths)?,
             listeners: grants.tcp_listeners,
         };
@@ -83,6 +85,7 @@ impl Capabilities {
             environment: Environment { arguments: grants.arguments, variables: grants.variables },
             clocks: Clocks::new(&grants.clock),
             random: Random::new(grants.random),
+            network: Network::new(grants.network, grants.hosts),
             inodes: Inodes::new(grants.deterministic_files),
             audit: Audit::new(limits.refusals),
             grant_names: GrantNames::new(&grants.directories),

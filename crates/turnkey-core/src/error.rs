@@ -36,7 +36,7 @@ macro_rules! codes {
 
 // A macro, because a code, its word and its numbers on one line is the table; three matches would drift apart.
 codes! {
-    /// Permission denied by the host's file modes.
+    /// Permission denied by the host's file modes; in the network, by the grants.
     Access = "access" <- ACCESS;
     /// The address is in use.
     AddressInUse = "address-in-use" <- ADDRINUSE;
@@ -78,6 +78,8 @@ codes! {
     Invalid = "invalid" <- INVAL | DOM | RANGE;
     /// The descriptor has no position to move.
     InvalidSeek = "invalid-seek" <- SPIPE;
+    /// The socket is not in a state for this.
+    InvalidState = "invalid-state";
     /// The device failed.
     Io = "io" <- IO;
     /// A directory where a file is needed.
@@ -88,8 +90,10 @@ codes! {
     MessageSize = "message-size" <- MSGSIZE;
     /// The name is too long.
     NameTooLong = "name-too-long" <- NAMETOOLONG;
+    /// The name does not exist, or has no address.
+    NameUnresolvable = "name-unresolvable";
     /// No route, or no host at the end of it.
-    RemoteUnreachable = "remote-unreachable" <- HOSTUNREACH | NETUNREACH | NETDOWN;
+    RemoteUnreachable = "remote-unreachable" <- HOSTUNREACH | HOSTDOWN | NETUNREACH | NETDOWN | NONET;
     /// No such device.
     NoDevice = "no-device" <- NODEV;
     /// No such file or directory.
@@ -108,6 +112,8 @@ codes! {
     NotDirectory = "not-directory" <- NOTDIR;
     /// The directory is not empty.
     NotEmpty = "not-empty" <- NOTEMPTY;
+    /// Nothing of this kind was begun, or it has been finished already.
+    NotInProgress = "not-in-progress";
     /// Not permitted; also every path that would leave the directory it started from.
     NotPermitted = "not-permitted" <- PERM;
     /// The state cannot be recovered.
@@ -116,12 +122,16 @@ codes! {
     NotSocket = "not-socket" <- NOTSOCK;
     /// A value does not fit.
     Overflow = "overflow" <- OVERFLOW;
+    /// The resolver failed, and will again.
+    PermanentResolverFailure = "permanent-resolver-failure";
     /// Nobody reads any more.
     Pipe = "pipe" <- PIPE;
     /// The disk quota is used up.
     Quota = "quota" <- DQUOT;
     /// The grant, or the file system, is for reading only.
     ReadOnly = "read-only" <- ROFS;
+    /// The resolver failed, and may not the next time.
+    TemporaryResolverFailure = "temporary-resolver-failure";
     /// The program file is in use.
     TextFileBusy = "text-file-busy" <- TXTBSY;
     /// Timed out.

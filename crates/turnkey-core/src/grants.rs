@@ -1,6 +1,7 @@
 //! What is handed over to a guest: how it is written, what it means, and how it is named when something was refused.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use crate::ErrorCode;
 use crate::clocks::ClockGrant;
 use crate::filesystem::Access;
 use crate::random::RandomGrant;
-use crate::sockets::TcpListener;
+use crate::sockets::{NetworkGrants, TcpListener};
 use crate::stream::StreamGrant;
 
 /// Everything that one guest is given. [`Grants::default`] is nothing at all: no directory, no variable, no stream.
@@ -22,6 +23,10 @@ pub struct Grants {
     pub directories: Vec<DirectoryGrant>,
     /// Listening sockets, which the host opened.
     pub tcp_listeners: Vec<TcpListener>,
+    /// Sockets and look-ups.
+    pub network: NetworkGrants,
+    /// Names of hosts, and what each stands for: answered without anybody being asked. A look-up still needs its grant.
+    pub hosts: Vec<(String, IpAddr)>,
     /// Standard input.
     pub stdin: StreamGrant,
     /// Standard output.

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod clocks;
+pub mod ending;
 pub mod environment;
 mod error;
 pub mod filesystem;

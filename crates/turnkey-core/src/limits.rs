@@ -16,6 +16,13 @@ pub struct Limits {
     pub fuel: Option<u64>,
     /// Descriptors open at once, standard streams and grants included. Bounds the host's own table and the guest's.
     pub descriptors: u32,
+    /// Sockets that the guest opened itself and that are open at once: each is a descriptor of the host, and memory of the
+    /// kernel. Spent where one is created or accepted; those that Preview 1 is handed and accepts are `descriptors`.
+    pub sockets: u32,
+    /// Look-ups of names that the system is asked for at once. Each has a thread of the host until the system has answered.
+    pub lookups: u32,
+    /// Resources that a component holds at once: streams, pollables, errors, sockets, descriptors. Bounds the host's tables.
+    pub handles: u32,
     /// Bytes that the host may hold for a guest when `memory_bytes` is `None`: listing buffers, tables, paths.
     pub host_bytes: u64,
     /// Subscriptions in one `poll_oneoff`: bounds the host's memory and work in one call.
@@ -31,6 +38,9 @@ impl Default for Limits {
             timeout: None,
             fuel: None,
             descriptors: 1024,
+            handles: 100_000,
+            sockets: 1024,
+            lookups: 16,
             host_bytes: 256 << 20,
             subscriptions: 1 << 16,
             refusals: 256,
@@ -49,6 +59,10 @@ pub enum Limit {
     Fuel,
     /// `--max-descriptors`
     Descriptors,
+    /// `--max-handles`
+    Handles,
+    /// `--max-sockets`
+    Sockets,
 }
 
 impl Limit {
@@ -60,6 +74,8 @@ impl Limit {
             Limit::Timeout => "--timeout",
             Limit::Fuel => "--fuel",
             Limit::Descriptors => "--max-descriptors",
+            Limit::Handles => "--max-handles",
+            Limit::Sockets => "--max-sockets",
         }
     }
 }

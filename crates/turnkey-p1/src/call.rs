@@ -10,7 +10,7 @@ use crate::fds::Descriptors;
 use crate::memory::GuestMemory;
 
 /// The state of Preview 1 for one guest: its descriptors, and where its memory is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Preview1 {
     pub(crate) fds: Descriptors,
     /// The name that the module exports its memory by; `None`: it exports none.

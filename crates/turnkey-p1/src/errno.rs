@@ -26,6 +26,12 @@ pub const fn errno(code: ErrorCode) -> u16 {
         ErrorCode::Interrupted => 27,
         ErrorCode::Invalid => 28,
         ErrorCode::Io => 29,
+        // Preview 1 opens no socket and looks up no name, so that none of these comes from a function of it.
+        ErrorCode::InvalidState
+        | ErrorCode::NotInProgress
+        | ErrorCode::NameUnresolvable
+        | ErrorCode::TemporaryResolverFailure
+        | ErrorCode::PermanentResolverFailure => 29,
         ErrorCode::AlreadyConnected => 30,
         ErrorCode::IsDirectory => 31,
         ErrorCode::Loop => 32,
@@ -76,11 +82,12 @@ mod tests {
     }
 
     #[test]
-    fn no_two_codes_are_the_same_to_a_guest() {
+    fn no_two_codes_are_the_same_to_a_guest_but_those_that_it_never_gets() {
         let mut numbers: Vec<u16> = ErrorCode::ALL.iter().map(|&code| errno(code)).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        assert_eq!(numbers.len(), ErrorCode::ALL.len());
+        let never = ErrorCode::ALL.iter().filter(|&&code| code != ErrorCode::Io && errno(code) == errno(ErrorCode::Io));
+        assert_eq!(numbers.len() + never.count(), ErrorCode::ALL.len());
         assert!(numbers.iter().all(|number| (1..=76).contains(number)));
     }
 }

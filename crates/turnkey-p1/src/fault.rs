@@ -1,16 +1,9 @@
 //! How a call ends other than well: with an errno, or with the end of the guest.
 
 use turnkey_core::ErrorCode;
+pub use turnkey_core::ending::{Exit, Stopped};
 use turnkey_core::limits::Limit;
 use turnkey_core::stream::Interruption;
-
-/// The guest asked to end (`proc_exit`): carried through the engine as an error, which is the only way to leave a guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exit(pub u32);
-
-/// The guest met a limit that ends it, in a call of the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stopped(pub Limit);
 
 /// A pointer of the guest leads beyond its memory: a trap, as for a load or a store of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,18 +18,6 @@ pub struct OutOfBounds {
     pub memory_bytes: u64,
 }
 
-impl std::fmt::Display for Exit {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "the guest exited with status {}", self.0)
-    }
-}
-
-impl std::fmt::Display for Stopped {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "the guest was stopped by {}", self.0.flag())
-    }
-}
-
 impl std::fmt::Display for OutOfBounds {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let OutOfBounds { call, address, bytes, memory_bytes } = self;
@@ -44,8 +25,6 @@ impl std::fmt::Display for OutOfBounds {
     }
 }
 
-impl std::error::Error for Exit {}
-impl std::error::Error for Stopped {}
 impl std::error::Error for OutOfBounds {}
 
 /// How a function ends other than well.

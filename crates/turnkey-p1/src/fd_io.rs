@@ -8,7 +8,7 @@ use turnkey_core::filesystem::file::Whence;
 use turnkey_core::filesystem::{Directory, Entries};
 use turnkey_core::host::buffers::Buffers;
 use turnkey_core::sockets::tcp::ReceiveFlags;
-use turnkey_core::stream::{Sink, Source};
+use turnkey_core::stream::{StandardInput, StandardOutput};
 
 use crate::call::Call;
 use crate::fault::{Fault, Outcome};
@@ -40,7 +40,7 @@ pub(crate) fn fd_read(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, nr
 #[inline]
 pub(crate) fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, nwritten: u32) -> Outcome {
     let nwritten = call.memory.place(nwritten)?;
-    let mut buffers = call.memory.buffers(iovs, iovs_len)?;
+    let buffers = call.memory.buffers(iovs, iovs_len)?;
     let descriptor = call.fds.get(fd)?;
     let wait = descriptor.wait(call.host);
     if !matches!(descriptor.kind, Kind::Directory(_)) {
@@ -49,7 +49,7 @@ pub(crate) fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, n
     let written = match &mut descriptor.kind {
         Kind::File(file) => file.write(&buffers)?,
         Kind::Sink(_) | Kind::Connection(_) if buffers.bytes() == 0 => 0,
-        Kind::Sink(sink) => sink.write(&mut buffers, wait)?,
+        Kind::Sink(sink) => sink.write(&buffers, wait)?,
         Kind::Connection(connection) => connection.send(&buffers, wait)?,
         Kind::Directory(_) => return Err(ErrorCode::IsDirectory.into()),
         Kind::Source(_) | Kind::Listener(_) | Kind::Unresolved(_) => return Err(ErrorCode::BadDescriptor.into()),
@@ -63,7 +63,7 @@ pub(crate) fn fd_pread(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, o
     let mut buffers = call.memory.buffers(iovs, iovs_len)?;
     let descriptor = call.fds.get(fd)?;
     let read = match &descriptor.kind {
-        Kind::Source(Source::Host(stream)) => {
+        Kind::Source(StandardInput::Host(stream)) => {
             descriptor.must(Rights::FD_READ)?;
             stream.read_at(&mut buffers, offset)?
         }
@@ -78,7 +78,7 @@ pub(crate) fn fd_pwrite(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, 
     let buffers: Buffers<'_> = call.memory.buffers(iovs, iovs_len)?;
     let descriptor = call.fds.get(fd)?;
     let written = match &descriptor.kind {
-        Kind::Sink(Sink::Host(stream)) => {
+        Kind::Sink(StandardOutput::Host(stream)) => {
             descriptor.must(Rights::FD_WRITE)?;
             stream.write_at(&buffers, offset)?
         }
@@ -132,7 +132,7 @@ pub(crate) fn fd_tell(call: &mut Call<'_>, fd: u32, offset: u32) -> Outcome {
 fn position(fds: &mut Descriptors, fd: u32, rights: Rights, offset: i64, whence: Whence) -> Result<u64, ErrorCode> {
     let descriptor = fds.get(fd)?;
     match &descriptor.kind {
-        Kind::Source(Source::Host(stream)) | Kind::Sink(Sink::Host(stream)) => {
+        Kind::Source(StandardInput::Host(stream)) | Kind::Sink(StandardOutput::Host(stream)) => {
             descriptor.must(rights)?;
             stream.seek(offset, whence)
         }
@@ -159,7 +159,7 @@ fn sync(call: &mut Call<'_>, fd: u32, rights: Rights, data_only: bool) -> Outcom
             descriptor.must(rights)?;
             open.directory.sync()?;
         }
-        Kind::Source(Source::Host(stream)) | Kind::Sink(Sink::Host(stream)) => stream.sync()?,
+        Kind::Source(StandardInput::Host(stream)) | Kind::Sink(StandardOutput::Host(stream)) => stream.sync()?,
         _ => return Err(ErrorCode::Invalid.into()),
     }
     Ok(())

@@ -7,7 +7,7 @@ use turnkey_core::clocks::Timestamp;
 use turnkey_core::filesystem::metadata::HostMetadata;
 use turnkey_core::filesystem::{Access, FileKind, Metadata, NewTime, Request};
 use turnkey_core::host::files::Advice;
-use turnkey_core::stream::{Sink, Source};
+use turnkey_core::stream::{StandardInput, StandardOutput};
 
 use crate::call::Call;
 use crate::fault::Outcome;
@@ -102,10 +102,10 @@ fn host_metadata(descriptor: &Descriptor) -> Result<Option<HostMetadata>, ErrorC
     Ok(Some(match &descriptor.kind {
         Kind::File(file) => file.stat()?,
         Kind::Directory(open) => open.directory.stat()?,
-        Kind::Source(Source::Host(stream)) | Kind::Sink(Sink::Host(stream)) => stream.stat()?,
+        Kind::Source(StandardInput::Host(stream)) | Kind::Sink(StandardOutput::Host(stream)) => stream.stat()?,
         Kind::Listener(listener) => listener.stat()?,
         Kind::Connection(connection) => connection.stat()?,
-        Kind::Source(Source::Null) | Kind::Sink(Sink::Null) => return Ok(None),
+        Kind::Source(StandardInput::Null) | Kind::Sink(StandardOutput::Null) => return Ok(None),
         Kind::Unresolved(_) => return Err(ErrorCode::BadDescriptor),
     }))
 }

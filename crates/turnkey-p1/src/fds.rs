@@ -3,7 +3,7 @@
 use turnkey_core::filesystem::{Access, Directory, Entries, File, FileFlags, FileKind, Opened, Unresolved};
 use turnkey_core::limits::{Budget, Limit};
 use turnkey_core::sockets::{TcpConnection, TcpListener};
-use turnkey_core::stream::{Sink, Source, Wait};
+use turnkey_core::stream::{StandardInput, StandardOutput, Wait};
 use turnkey_core::{Capabilities, ErrorCode};
 
 use crate::rights::Rights;
@@ -33,8 +33,8 @@ pub(crate) struct Descriptor {
 /// What stands behind a descriptor.
 #[derive(Debug)]
 pub(crate) enum Kind {
-    Source(Source),
-    Sink(Sink),
+    Source(StandardInput),
+    Sink(StandardOutput),
     File(File),
     Directory(OpenDirectory),
     Listener(TcpListener),
@@ -136,7 +136,7 @@ impl Descriptor {
 
     fn stream(kind: Kind) -> Self {
         let terminal = match &kind {
-            Kind::Source(Source::Host(stream)) | Kind::Sink(Sink::Host(stream)) => stream.is_terminal(),
+            Kind::Source(StandardInput::Host(stream)) | Kind::Sink(StandardOutput::Host(stream)) => stream.is_terminal(),
             _ => false,
         };
         let direction = if matches!(kind, Kind::Source(_)) { Rights::FD_READ } else { Rights::FD_WRITE };
@@ -170,8 +170,8 @@ impl Descriptor {
     /// What it is.
     pub(crate) const fn file_kind(&self) -> FileKind {
         match &self.kind {
-            Kind::Source(Source::Host(stream)) | Kind::Sink(Sink::Host(stream)) => stream.kind(),
-            Kind::Source(Source::Null) | Kind::Sink(Sink::Null) => FileKind::CharacterDevice,
+            Kind::Source(StandardInput::Host(stream)) | Kind::Sink(StandardOutput::Host(stream)) => stream.kind(),
+            Kind::Source(StandardInput::Null) | Kind::Sink(StandardOutput::Null) => FileKind::CharacterDevice,
             Kind::File(file) => file.kind(),
             Kind::Directory(_) => FileKind::Directory,
             Kind::Listener(_) | Kind::Connection(_) => FileKind::Socket,

@@ -7,7 +7,7 @@ use turnkey_core::clocks::wait_until;
 use turnkey_core::host::clock::{Deadline, HostClock};
 use turnkey_core::host::poll::{Found, Poll, Ready, readable_bytes};
 use turnkey_core::limits::Limit;
-use turnkey_core::stream::{Sink, Source};
+use turnkey_core::stream::{StandardInput, StandardOutput};
 use turnkey_core::{Capabilities, ErrorCode};
 
 use crate::call::Call;
@@ -176,10 +176,10 @@ fn look_at<'fds>(
         Err(code) => return over(Some(code), 0, false),
     };
     let host_fd = match &descriptor.kind {
-        Kind::Source(Source::Host(stream)) | Kind::Sink(Sink::Host(stream)) => stream.as_fd(),
+        Kind::Source(StandardInput::Host(stream)) | Kind::Sink(StandardOutput::Host(stream)) => stream.as_fd(),
         Kind::Listener(listener) => listener.as_fd(),
         Kind::Connection(connection) => connection.as_fd(),
-        Kind::Source(Source::Null) | Kind::Sink(Sink::Null) => return over(None, 0, ready == Ready::Read),
+        Kind::Source(StandardInput::Null) | Kind::Sink(StandardOutput::Null) => return over(None, 0, ready == Ready::Read),
         // A regular file is always ready.
         Kind::File(file) => match (ready, file.left_bytes()) {
             (Ready::Read, Ok(bytes)) => return over(None, bytes, false),
@@ -250,7 +250,7 @@ fn events(
 
 fn descriptor_event(fds: &Descriptors, userdata: u64, to: Subscribed, fd: u32, found: Found) -> Happened {
     let readable = || match fds.resolved(fd).map(|descriptor| &descriptor.kind) {
-        Ok(Kind::Source(Source::Host(stream))) => readable_bytes(stream.as_fd()),
+        Ok(Kind::Source(StandardInput::Host(stream))) => readable_bytes(stream.as_fd()),
         Ok(Kind::Connection(connection)) => readable_bytes(connection.as_fd()),
         // A listener has connections to take, not bytes.
         _ => 1,

@@ -1,4 +1,4 @@
-//! From bytes to a module: what a program is, and what it is compiled to.
+//! From bytes to a module or a component: what a program is, and what it is compiled to.
 //!
 //! An artifact is the engine's ELF image with a footer of ours behind it: which version made it, for which options, and how
 //! long it is, so that a file that was cut short is known by its last bytes. It is mapped, not read: what a guest never runs
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use turnkey_core::host::programs;
 use wasmtime::Module;
+use wasmtime::component::Component;
 
 use crate::error::Error;
 use crate::key::EngineKey;
@@ -18,7 +19,7 @@ use crate::key::EngineKey;
 /// The engine's version, which the cache is keyed by. A test holds it against Cargo.lock.
 pub(crate) const ENGINE_VERSION: &str = "48.0.8";
 
-/// The footer: magic, the engine's version, the options, the bytes before it.
+/// The footer: magic, the engine's version, the options, what it is, the bytes before it.
 const FOOTER_BYTES: usize = 48;
 const MAGIC: &[u8; 8] = b"turnkey1";
 
@@ -27,6 +28,14 @@ const MAGIC: &[u8; 8] = b"turnkey1";
 pub(crate) enum Kind {
     /// A module, in binary or text form.
     Module,
+    /// A component, in binary or text form.
+    Component,
+}
+
+/// What has been loaded.
+pub(crate) enum Loaded {
+    Module(Module),
+    Component(Component),
 }
 
 /// Looks at what a program is.
@@ -34,7 +43,7 @@ pub(crate) fn kind(program: &[u8]) -> Result<Kind, Error> {
     match program {
         [] => Err(Error::NotWebAssembly("it is empty".to_owned())),
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(Kind::Module),
-        [0, b'a', b's', b'm', _, _, 1, 0, ..] => Err(Error::Component),
+        [0, b'a', b's', b'm', _, _, 1, 0, ..] => Ok(Kind::Component),
         [0, b'a', b's', b'm', _, _, _, _, ..] => {
             Err(Error::NotWebAssembly("it is WebAssembly of a version that nobody knows".to_owned()))
         }
@@ -50,7 +59,7 @@ fn text(program: &[u8]) -> Result<Kind, Error> {
         return Err(Error::NotWebAssembly(format!("it is {}", what.1)));
     }
     match std::str::from_utf8(program).map(without_comments) {
-        Ok(rest) if rest.starts_with("(component") => Err(Error::Component),
+        Ok(rest) if rest.starts_with("(component") => Ok(Kind::Component),
         Ok(rest) if rest.starts_with('(') => Ok(Kind::Module),
         Ok(_) => Err(Error::NotWebAssembly("it is text, but not WebAssembly's".to_owned())),
         Err(_) => Err(Error::NotWebAssembly("it has not the first bytes of a module (`00 61 73 6d`)".to_owned())),
@@ -108,58 +117,89 @@ const FOREIGN: &[(&[u8], &str)] = &[
 ];
 
 /// The name of a program's artifact in the cache: by its content, the engine and its options.
-pub(crate) fn cache_name(program: &[u8], key: EngineKey) -> String {
+pub(crate) fn cache_name(program: &[u8], key: EngineKey, kind: Kind) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&footer(key, program.len()));
+    hasher.update(&footer(key, kind, program.len()));
     hasher.update(program);
     hasher.finalize().to_hex().to_string()
 }
 
 /// The footer of an artifact.
-pub(crate) fn footer(key: EngineKey, code_bytes: usize) -> [u8; FOOTER_BYTES] {
+pub(crate) fn footer(key: EngineKey, kind: Kind, code_bytes: usize) -> [u8; FOOTER_BYTES] {
     let mut footer = [0; FOOTER_BYTES];
     footer[..8].copy_from_slice(MAGIC);
     footer[8..8 + ENGINE_VERSION.len()].copy_from_slice(ENGINE_VERSION.as_bytes());
     footer[32] = u8::from(key.fuel) | u8::from(key.interruptible) << 1 | u8::from(key.deterministic) << 2;
+    footer[33] = u8::from(kind == Kind::Component);
     footer[40..].copy_from_slice(&(code_bytes as u64).to_le_bytes());
     footer
 }
 
-/// What a footer says: the engine's version, and the options.
-fn footer_of(artifact: &[u8]) -> Option<(String, EngineKey)> {
+/// What a footer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Footer {
+    version: String,
+    key: EngineKey,
+    kind: Kind,
+}
+
+fn footer_of(artifact: &[u8]) -> Option<Footer> {
     let (code, footer) = artifact.split_last_chunk::<FOOTER_BYTES>()?;
     parse_footer(footer, code.len() as u64)
 }
 
-fn parse_footer(footer: &[u8; FOOTER_BYTES], code_bytes: u64) -> Option<(String, EngineKey)> {
+fn parse_footer(footer: &[u8; FOOTER_BYTES], code_bytes: u64) -> Option<Footer> {
     if !footer.starts_with(MAGIC) || footer[40..] != code_bytes.to_le_bytes() {
         return None;
     }
     let version = footer[8..32].split(|&byte| byte == 0).next()?;
     let flag = |bit: u8| footer[32] & 1 << bit != 0;
     let key = EngineKey { fuel: flag(0), interruptible: flag(1), deterministic: flag(2) };
-    Some((String::from_utf8_lossy(version).into_owned(), key))
+    let kind = if footer[33] == 0 { Kind::Module } else { Kind::Component };
+    Some(Footer { version: String::from_utf8_lossy(version).into_owned(), key, kind })
 }
 
-fn footer_of_file(file: &File) -> Option<(String, EngineKey)> {
+fn footer_of_file(file: &File) -> Option<Footer> {
     let (footer, bytes) = programs::read_tail::<FOOTER_BYTES>(file).ok()??;
     parse_footer(&footer, bytes - FOOTER_BYTES as u64)
 }
 
 /// Loads what was compiled a moment ago, in this process.
-pub(crate) fn load_fresh(engine: &wasmtime::Engine, code: &[u8]) -> Result<Module, Error> {
-    // SAFETY: these bytes come from the compiler, and have been nowhere else.
-    unsafe { Module::deserialize(engine, code) }.map_err(|error| Error::Engine(format!("{error:#}")))
+pub(crate) fn load_fresh(engine: &wasmtime::Engine, kind: Kind, code: &[u8]) -> Result<Loaded, Error> {
+    let loaded = match kind {
+        // SAFETY: these bytes come from the compiler, and have been nowhere else.
+        Kind::Module => unsafe { Module::deserialize(engine, code) }.map(Loaded::Module),
+        // SAFETY: the same.
+        Kind::Component => unsafe { Component::deserialize(engine, code) }.map(Loaded::Component),
+    };
+    loaded.map_err(|error| Error::Engine(format!("{error:#}")))
+}
+
+/// Maps an open file.
+///
+/// # Safety
+/// Somebody vouches for it: it is what the engine's compiler made, all of it, and it does not change while it is mapped.
+unsafe fn map(engine: &wasmtime::Engine, kind: Kind, file: File) -> wasmtime::Result<Loaded> {
+    match kind {
+        // SAFETY: the caller's.
+        Kind::Module => unsafe { Module::deserialize_open_file(engine, file) }.map(Loaded::Module),
+        // The engine takes components by name only: this name is the file that is open here, and no other.
+        // SAFETY: the caller's.
+        Kind::Component => {
+            unsafe { Component::deserialize_file(engine, programs::name_of_open(&file)) }.map(Loaded::Component)
+        }
+    }
 }
 
 /// Maps an artifact of the cache. `None`: it was cut short, or made by another version, or for another processor.
-pub(crate) fn load_cached(engine: &wasmtime::Engine, key: EngineKey, file: File) -> Option<Module> {
-    if footer_of_file(&file)? != (ENGINE_VERSION.to_owned(), key) {
+pub(crate) fn load_cached(engine: &wasmtime::Engine, key: EngineKey, kind: Kind, file: File) -> Option<Loaded> {
+    let footer = footer_of_file(&file)?;
+    if footer != (Footer { version: ENGINE_VERSION.to_owned(), key, kind }) {
         return None;
     }
     // SAFETY: the folder and the file belong to this user and nobody else can write to either (`PrivateFolder::get`), the
     // file came to be whole (`PrivateFolder::put`), and files of the cache are replaced, never changed.
-    unsafe { Module::deserialize_open_file(engine, file) }.ok()
+    unsafe { map(engine, kind, file) }.ok()
 }
 
 /// A file with native code that the user vouches for.
@@ -180,9 +220,9 @@ pub(crate) fn load_trusted(
     engine: &wasmtime::Engine,
     key: EngineKey,
     TrustedArtifact(path): &TrustedArtifact,
-) -> Result<Module, Error> {
+) -> Result<Loaded, Error> {
     let file = programs::open(path).map_err(|code| Error::Read { path: path.clone(), code })?;
-    let Some((version, made_for)) = footer_of_file(&file) else {
+    let Some(Footer { version, key: made_for, kind }) = footer_of_file(&file) else {
         return Err(Error::Artifact("it is not one that `turnkey compile` made, or not all of it".to_owned()));
     };
     if version != ENGINE_VERSION {
@@ -192,8 +232,7 @@ pub(crate) fn load_trusted(
         return Err(Error::Artifact(differences(made_for, key)));
     }
     // SAFETY: `TrustedArtifact::vouch`.
-    unsafe { Module::deserialize_open_file(engine, file) }
-        .map_err(|error| Error::Artifact(error.root_cause().to_string()))
+    unsafe { map(engine, kind, file) }.map_err(|error| Error::Artifact(error.root_cause().to_string()))
 }
 
 /// In which options an artifact and a run differ, by the flags that set them.
@@ -230,8 +269,9 @@ mod tests {
     fn a_footer_is_read_as_it_was_written_and_only_whole() {
         let key = EngineKey { fuel: true, interruptible: false, deterministic: true };
         let mut artifact = b"code".to_vec();
-        artifact.extend(footer(key, 4));
-        assert_eq!(footer_of(&artifact), Some((ENGINE_VERSION.to_owned(), key)));
+        artifact.extend(footer(key, Kind::Component, 4));
+        let read = Footer { version: ENGINE_VERSION.to_owned(), key, kind: Kind::Component };
+        assert_eq!(footer_of(&artifact), Some(read));
         for bytes in 0..artifact.len() {
             assert_eq!(footer_of(&artifact[..bytes]), None);
         }
@@ -241,8 +281,8 @@ mod tests {
     fn programs_are_told_from_what_is_none() {
         assert_eq!(kind(b"\0asm\x01\0\0\0").unwrap(), Kind::Module);
         assert_eq!(kind(b" ;; text\n (; more ;) (module)").unwrap(), Kind::Module);
-        assert!(matches!(kind(b"\0asm\x0d\0\x01\0"), Err(Error::Component)));
-        assert!(matches!(kind(b"(component)"), Err(Error::Component)));
+        assert_eq!(kind(b"\0asm\x0d\0\x01\0").unwrap(), Kind::Component);
+        assert_eq!(kind(b"(component)").unwrap(), Kind::Component);
         for foreign in [&b""[..], b"\x89PNG\r\n", b"hello", b"\xff\xfe", b"#!/bin/sh"] {
             assert!(matches!(kind(foreign), Err(Error::NotWebAssembly(_))), "{foreign:?}");
         }

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use turnkey_core::host::programs;
-use wasmtime::{Config, Module, WasmBacktraceDetails};
+use wasmtime::{Config, WasmBacktraceDetails};
 
-use crate::artifact::{self, Kind, TrustedArtifact};
+use crate::artifact::{self, Kind, Loaded, TrustedArtifact};
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::guest::Guest;
@@ -73,12 +73,9 @@ impl Engine {
     /// Loads a program, in binary or text form.
     ///
     /// # Errors
-    /// [`Error::NotWebAssembly`], [`Error::Component`], [`Error::Invalid`], [`Error::Precompiled`].
+    /// [`Error::NotWebAssembly`], [`Error::Invalid`], [`Error::Precompiled`].
     pub fn load(&self, program: &[u8]) -> Result<Guest, Error> {
-        let module = match artifact::kind(program)? {
-            Kind::Module => self.load_module(program)?,
-        };
-        Ok(self.guest(module))
+        Ok(self.guest(self.load_code(program, artifact::kind(program)?)?))
     }
 
     /// Loads a program from a file.
@@ -104,35 +101,38 @@ impl Engine {
     /// # Errors
     /// As [`Engine::load`].
     pub fn compile(&self, program: &[u8]) -> Result<Vec<u8>, Error> {
-        let Kind::Module = artifact::kind(program)?;
-        let mut code = self.compile_module(program)?;
-        code.extend_from_slice(&artifact::footer(self.key(), code.len()));
+        let kind = artifact::kind(program)?;
+        let mut code = self.compile_code(program, kind)?;
+        code.extend_from_slice(&artifact::footer(self.key(), kind, code.len()));
         Ok(code)
     }
 
-    fn guest(&self, module: Module) -> Guest {
-        Guest::new(self.0.runtime.clone(), self.key(), module)
+    fn guest(&self, loaded: Loaded) -> Guest {
+        match loaded {
+            Loaded::Module(module) => Guest::of_module(self.0.runtime.clone(), self.key(), module),
+            Loaded::Component(component) => Guest::of_component(self.0.runtime.clone(), self.key(), component),
+        }
     }
 
-    fn load_module(&self, program: &[u8]) -> Result<Module, Error> {
+    fn load_code(&self, program: &[u8], kind: Kind) -> Result<Loaded, Error> {
         let Some(cache) = &self.0.options.cache else {
-            return artifact::load_fresh(&self.0.runtime, &self.compile_module(program)?);
+            return artifact::load_fresh(&self.0.runtime, kind, &self.compile_code(program, kind)?);
         };
-        let name = artifact::cache_name(program, self.key());
-        if let Some(module) = cache.get(&name).and_then(|file| artifact::load_cached(&self.0.runtime, self.key(), file))
-        {
-            return Ok(module);
+        let name = artifact::cache_name(program, self.key(), kind);
+        let cached = |file| artifact::load_cached(&self.0.runtime, self.key(), kind, file);
+        if let Some(loaded) = cache.get(&name).and_then(cached) {
+            return Ok(loaded);
         }
-        let code = self.compile_module(program)?;
-        let kept = cache.put(&name, &[&code, &artifact::footer(self.key(), code.len())]);
-        match kept.and_then(|file| artifact::load_cached(&self.0.runtime, self.key(), file)) {
-            Some(module) => Ok(module),
+        let code = self.compile_code(program, kind)?;
+        let kept = cache.put(&name, &[&code, &artifact::footer(self.key(), kind, code.len())]);
+        match kept.and_then(cached) {
+            Some(loaded) => Ok(loaded),
             // No room, or no right to write there: the program runs all the same.
-            None => artifact::load_fresh(&self.0.runtime, &code),
+            None => artifact::load_fresh(&self.0.runtime, kind, &code),
         }
     }
 
-    fn compile_module(&self, program: &[u8]) -> Result<Vec<u8>, Error> {
+    fn compile_code(&self, program: &[u8], kind: Kind) -> Result<Vec<u8>, Error> {
         let tell = |what| {
             if let Some(on_compile) = &self.0.options.on_compile {
                 on_compile(what);
@@ -144,7 +144,11 @@ impl Engine {
             .and_then(|compiler| {
                 let binary =
                     wat::parse_bytes(program).map_err(|error| Error::Invalid(first_line(&error.to_string())))?;
-                compiler.precompile_module(&binary).map_err(|error| Error::Invalid(innermost(&error)))
+                match kind {
+                    Kind::Module => compiler.precompile_module(&binary),
+                    Kind::Component => compiler.precompile_component(&binary),
+                }
+                .map_err(|error| Error::Invalid(innermost(&error)))
             });
         tell(Compiling::Ends);
         compiled

@@ -21,8 +21,6 @@ pub enum Error {
     },
     /// It is something else; what, in words.
     NotWebAssembly(String),
-    /// It is a component, and components do not run here yet.
-    Component,
     /// It is native code, which is loaded only where it is vouched for.
     Precompiled,
     /// It is WebAssembly, but not valid, or uses a proposal that is off; what, in the engine's words.
@@ -60,15 +58,14 @@ impl std::fmt::Display for Error {
         match self {
             Error::Read { path, code } => write!(formatter, "`{}` cannot be read: {code}", path.display()),
             Error::NotWebAssembly(what) => write!(formatter, "not WebAssembly: {what}"),
-            Error::Component => formatter.write_str("a component: only modules run here yet"),
             Error::Precompiled => formatter.write_str("precompiled: native code, loaded only where it is vouched for"),
-            Error::Invalid(what) => write!(formatter, "not a valid module: {what}"),
+            Error::Invalid(what) => write!(formatter, "not valid: {what}"),
             Error::Artifact(what) => write!(formatter, "not loaded: {what}"),
             Error::Missing(missing) => {
                 formatter.write_str("nothing provides ")?;
                 for (index, import) in missing.iter().enumerate() {
                     let comma = if index == 0 { "" } else { ", " };
-                    write!(formatter, "{comma}`{}::{}`", import.module, import.name)?;
+                    write!(formatter, "{comma}`{}`", import.import)?;
                 }
                 Ok(())
             }

@@ -1,14 +1,16 @@
 //! A program that has been loaded: it says what it asks for, and runs as often as one likes.
 
 use turnkey_core::{Grants, Limits};
+use wasmtime::component::Component;
 use wasmtime::{ExternType, Module};
 
 use crate::deadline::WhenStuck;
 use crate::error::Error;
 use crate::key::EngineKey;
 use crate::outcome::Outcome;
-use crate::run::{self, Entry, Loaded};
-use crate::world::{Start, World};
+use crate::run::{self, Code, Entry, Loaded};
+use crate::component;
+use crate::world::{Form, Start, World};
 
 /// A loaded program. Cloning is cheap, and the same program.
 #[derive(Clone, Debug)]
@@ -17,10 +19,15 @@ pub struct Guest {
 }
 
 impl Guest {
-    pub(crate) fn new(engine: wasmtime::Engine, key: EngineKey, module: Module) -> Self {
-        let world = World::of(&module);
+    pub(crate) fn of_module(engine: wasmtime::Engine, key: EngineKey, module: Module) -> Self {
+        let world = World::of_module(&module);
         let memory_export = memory_export(&module);
-        Guest { loaded: Loaded { engine, key, module, world, memory_export } }
+        Guest { loaded: Loaded { engine, key, code: Code::Module { module, memory_export }, world } }
+    }
+
+    pub(crate) fn of_component(engine: wasmtime::Engine, key: EngineKey, component: Component) -> Self {
+        let world = World::of_component(&component);
+        Guest { loaded: Loaded { engine, key, code: Code::Component(component), world } }
     }
 
     /// What it imports and exports.
@@ -43,12 +50,14 @@ impl Guest {
     /// As [`Guest::run`].
     pub fn run_watched(&self, grants: Grants, limits: Limits, when_stuck: Option<WhenStuck>) -> Result<Outcome, Error> {
         if self.loaded.world.start == Start::Reactor {
-            return Err(self.no_export("_start"));
+            let start = if self.loaded.world.form == Form::Module { "_start" } else { "wasi:cli/run" };
+            return Err(self.no_export(start));
         }
         run::run(&self.loaded, grants, limits, when_stuck, Entry::Start)
     }
 
-    /// Calls a function by name, with arguments as a user types them, after `_initialize` if there is one.
+    /// Calls a function by name, with arguments as a user types them: of a module numbers, after `_initialize` if there is
+    /// one; of a component values in WAVE, also as one expression, `name(1, "two")`, which is then the name.
     ///
     /// # Errors
     /// [`Error::NoExport`], [`Error::Argument`]; else as [`Guest::run`].
@@ -60,8 +69,13 @@ impl Guest {
         limits: Limits,
         when_stuck: Option<WhenStuck>,
     ) -> Result<Outcome, Error> {
-        if !self.loaded.world.exports.iter().any(|export| export == name) {
-            return Err(self.no_export(name));
+        let world = &self.loaded.world;
+        let known = match world.form {
+            Form::Module => world.exports.iter().any(|export| export == name),
+            Form::Component => !component::meant(world, name).is_empty(),
+        };
+        if !known {
+            return Err(self.no_export(name.split('(').next().unwrap_or_default()));
         }
         run::run(&self.loaded, grants, limits, when_stuck, Entry::Function { name, arguments })
     }

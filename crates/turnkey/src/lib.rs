@@ -30,6 +30,7 @@
 
 mod artifact;
 mod cache;
+mod component;
 mod deadline;
 mod engine;
 mod error;
@@ -55,10 +56,13 @@ pub use turnkey_core::filesystem::Access;
 pub use turnkey_core::grants::{DirectoryGrant, GrantError};
 pub use turnkey_core::limits::Limit;
 pub use turnkey_core::random::RandomGrant;
-pub use turnkey_core::sockets::TcpListener;
+pub use turnkey_core::sockets::{NetworkGrants, SocketGrant, TcpListener};
 pub use turnkey_core::stream::StreamGrant;
 pub use turnkey_core::{ErrorCode, Grants, Limits, host};
-pub use world::{Import, Missing, Start, World};
+pub use world::{Form, Import, Missing, Provider, Start, World};
+
+/// The interfaces of Preview 2, for those who describe what a program asks for.
+pub use turnkey_p2::table as preview2;
 
 /// The functions of Preview 1 and 0, for those who describe what a program asks for.
 pub use turnkey_p1::table as preview1;

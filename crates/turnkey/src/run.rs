@@ -3,8 +3,13 @@
 use turnkey_core::grants::{GrantError, Grants};
 use turnkey_core::limits::{Limit, Limits};
 use turnkey_core::{Capabilities, ErrorCode};
-use turnkey_p1::{Exit as ProcExit, OutOfBounds, Preview1, Stopped};
+use turnkey_core::ending::{Exit as Ended, Stopped};
+use turnkey_p1::{OutOfBounds, Preview1};
+use turnkey_p2::Preview2;
+use wasmtime::component::Component;
 use wasmtime::{Func, Instance, Module, Store, Trap, UpdateDeadline, Val, ValType, WasmBacktrace};
+
+use crate::component;
 
 use crate::deadline::{Watch, WhenStuck};
 use crate::error::Error;
@@ -18,10 +23,28 @@ use crate::world::World;
 pub(crate) struct Loaded {
     pub(crate) engine: wasmtime::Engine,
     pub(crate) key: EngineKey,
-    pub(crate) module: Module,
+    pub(crate) code: Code,
     pub(crate) world: World,
-    /// The export that Preview 1 finds the memory by.
-    pub(crate) memory_export: Option<String>,
+}
+
+/// Code that has been loaded.
+#[derive(Clone)]
+pub(crate) enum Code {
+    Module {
+        module: Module,
+        /// The export that Preview 1 finds the memory by.
+        memory_export: Option<String>,
+    },
+    Component(Component),
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Code::Module { .. } => "Module",
+            Code::Component(_) => "Component",
+        })
+    }
 }
 
 /// Where a guest is entered.
@@ -52,11 +75,14 @@ pub(crate) fn run(
         None => None,
     };
     let mut results = Vec::new();
-    let ended = link(&guest.engine, &guest.world)?
-        .instantiate(&mut store, &guest.module)
-        .and_then(|instance| enter(&mut store, instance, &entry, &mut results));
+    let ended = match &guest.code {
+        Code::Module { module, .. } => link(&guest.engine, &guest.world)?
+            .instantiate(&mut store, module)
+            .and_then(|instance| enter(&mut store, instance, &entry, &mut results)),
+        Code::Component(component) => component::enter(&mut store, component, &guest.world, &entry, &mut results),
+    };
     let exit = match ended {
-        Ok(()) => Exit::Status(0),
+        Ok(status) => Exit::Status(status),
         Err(error) => exit(&store.data().core, &error)?,
     };
     let core = &mut store.data_mut().core;
@@ -76,14 +102,14 @@ fn store(guest: &Loaded, grants: Grants, limits: Limits) -> Result<Store<State>,
     // An engine that counts fuel counts for every guest.
     let fuel = key.fuel.then(|| limits.fuel.unwrap_or(u64::MAX));
     let mut core = Capabilities::new(grants, limits).map_err(Error::Grant)?;
-    let preview1 = Preview1::new(&mut core, guest.memory_export.clone()).map_err(|code| match code {
+    let (preview1, preview2) = previews(guest, &mut core).map_err(|code| match code {
         ErrorCode::InsufficientMemory => Error::Limit {
             limit: Limit::Memory,
             what: "what is handed over takes more memory than it allows".to_owned(),
         },
         code => Error::Grant(GrantError::Descriptors(code)),
     })?;
-    let mut store = Store::new(&guest.engine, State { core, preview1, growing_bytes: 0 });
+    let mut store = Store::new(&guest.engine, State { core, preview1, preview2, growing_bytes: 0 });
     store.limiter(|state| state);
     if let Some(fuel) = fuel {
         store.set_fuel(fuel).map_err(|error| Error::Engine(format!("{error:#}")))?;
@@ -99,14 +125,25 @@ fn store(guest: &Loaded, grants: Grants, limits: Limits) -> Result<Store<State>,
     Ok(store)
 }
 
+/// What the guest finds open goes to the generation that it is of; the other has nothing.
+fn previews(guest: &Loaded, core: &mut Capabilities) -> Result<(Preview1, Preview2), ErrorCode> {
+    match &guest.code {
+        Code::Module { memory_export, .. } => {
+            Ok((Preview1::new(core, memory_export.clone())?, Preview2::default()))
+        }
+        Code::Component(_) => Ok((Preview1::default(), Preview2::new(core)?)),
+    }
+}
+
+/// Enters a module; the status, if it comes back.
 fn enter(
     store: &mut Store<State>,
     instance: Instance,
     entry: &Entry<'_>,
     results: &mut Vec<String>,
-) -> wasmtime::Result<()> {
+) -> wasmtime::Result<u32> {
     match entry {
-        Entry::Start => enter_plainly(store, instance, "_start"),
+        Entry::Start => enter_plainly(store, instance, "_start").map(|()| 0),
         Entry::Function { name, arguments } => {
             if *name != "_initialize" && instance.get_func(&mut *store, "_initialize").is_some() {
                 enter_plainly(store, instance, "_initialize")?;
@@ -115,7 +152,7 @@ fn enter(
                 return Err(BadCall(format!("no function `{name}` is exported")).into());
             };
             *results = call(store, function, name, arguments)?;
-            Ok(())
+            Ok(0)
         }
     }
 }
@@ -130,7 +167,7 @@ fn enter_plainly(store: &mut Store<State>, instance: Instance, name: &str) -> wa
 
 /// A program that cannot be entered; why.
 #[derive(Debug)]
-struct BadProgram(String);
+pub(crate) struct BadProgram(pub(crate) String);
 
 impl std::fmt::Display for BadProgram {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -142,7 +179,7 @@ impl std::error::Error for BadProgram {}
 
 /// A call by name that cannot be made; why.
 #[derive(Debug)]
-struct BadCall(String);
+pub(crate) struct BadCall(pub(crate) String);
 
 impl std::fmt::Display for BadCall {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -201,7 +238,7 @@ fn words(value: &Val) -> String {
 
 /// How a guest that did not come back by itself ended.
 fn exit(core: &Capabilities, error: &wasmtime::Error) -> Result<Exit, Error> {
-    if let Some(ProcExit(status)) = error.downcast_ref() {
+    if let Some(Ended(status)) = error.downcast_ref() {
         return Ok(Exit::Status(*status));
     }
     if let Some(Stopped(limit)) = error.downcast_ref() {

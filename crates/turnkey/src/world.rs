@@ -1,37 +1,59 @@
 //! What a program imports and exports: what it can ask for, what nothing here provides, and how it is started.
 
 use turnkey_p1::Generation;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, types};
 use wasmtime::{ExternType, Module};
 
 /// What a program asks of its host, and what it offers.
 #[derive(Clone, Debug)]
 pub struct World {
+    /// What it is.
+    pub form: Form,
     /// Its imports, in their order.
     pub imports: Vec<Import>,
-    /// The functions that it exports.
+    /// The functions that it exports; of a component, those in an interface as `INTERFACE#FUNCTION`.
     pub exports: Vec<String>,
     /// How it is started.
     pub start: Start,
 }
 
+/// What a program is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A module.
+    Module,
+    /// A component.
+    Component,
+}
+
 /// An import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
-    /// The module that it is imported from.
+    /// The module or the interface that it is imported from, with its version; empty for what a component imports by itself.
     pub module: String,
-    /// Its name there.
+    /// Its name there; empty for an interface of which a component uses only types.
     pub name: String,
     /// The generation of WASI that has it; `None`: nothing here provides it.
-    pub generation: Option<Generation>,
+    pub provider: Option<Provider>,
+}
+
+/// A generation of WASI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// `wasi_unstable`
+    Preview0,
+    /// `wasi_snapshot_preview1`
+    Preview1,
+    /// `wasi:` interfaces, 0.2
+    Preview2,
 }
 
 /// An import that nothing provides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The module that it is imported from.
-    pub module: String,
-    /// Its name there.
-    pub name: String,
+    /// What is imported: `MODULE::NAME`, `INTERFACE@VERSION`, or `INTERFACE@VERSION#FUNCTION`.
+    pub import: String,
     /// What is nearest to it, if anything is.
     pub nearest: Option<String>,
 }
@@ -39,7 +61,7 @@ pub struct Missing {
 /// How a program is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// A command: `_start` runs it from begin to end.
+    /// A command: `_start`, or `run` of `wasi:cli/run`, runs it from begin to end.
     Command,
     /// A reactor: its functions are called, after `_initialize` if it has one.
     Reactor,
@@ -48,15 +70,22 @@ pub enum Start {
 /// How different two names may be and still be taken for one another.
 const NEAR: usize = 4;
 
+/// The version of the interfaces that are here.
+const PREVIEW2: &str = "0.2.12";
+
 impl World {
     /// Of a module.
-    pub(crate) fn of(module: &Module) -> Self {
+    pub(crate) fn of_module(module: &Module) -> Self {
         let imports = module
             .imports()
             .map(|import| {
                 let generation = Generation::of_module(import.module())
                     .filter(|generation| generation.has(import.name()) && matches!(import.ty(), ExternType::Func(_)));
-                Import { module: import.module().to_owned(), name: import.name().to_owned(), generation }
+                let provider = generation.map(|generation| match generation {
+                    Generation::Preview0 => Provider::Preview0,
+                    Generation::Preview1 => Provider::Preview1,
+                });
+                Import { module: import.module().to_owned(), name: import.name().to_owned(), provider }
             })
             .collect();
         let exports: Vec<String> = module
@@ -65,26 +94,94 @@ impl World {
             .map(|export| export.name().to_owned())
             .collect();
         let start = if exports.iter().any(|name| name == "_start") { Start::Command } else { Start::Reactor };
-        World { imports, exports, start }
+        World { form: Form::Module, imports, exports, start }
+    }
+
+    /// Of a component.
+    pub(crate) fn of_component(component: &Component) -> Self {
+        let engine = component.engine().clone();
+        let world = component.component_type();
+        let mut imports = Vec::new();
+        for (name, item) in world.imports(&engine) {
+            match item.ty {
+                ComponentItem::ComponentInstance(instance) => imports_of(name, &instance, &engine, &mut imports),
+                // A type is no more than a name.
+                ComponentItem::Type(_) => {}
+                _ => imports.push(Import { module: String::new(), name: name.to_owned(), provider: None }),
+            }
+        }
+        let mut exports = Vec::new();
+        for (name, item) in world.exports(&engine) {
+            match item.ty {
+                ComponentItem::ComponentFunc(_) => exports.push(name.to_owned()),
+                ComponentItem::ComponentInstance(instance) => {
+                    exports.extend(functions(&instance, &engine).map(|function| format!("{name}#{function}")));
+                }
+                _ => {}
+            }
+        }
+        let start = if exports.iter().any(|name| run_interface(name).is_some()) { Start::Command } else { Start::Reactor };
+        World { form: Form::Component, imports, exports, start }
     }
 
     /// The imports that nothing provides.
     #[must_use]
     pub fn missing(&self) -> Vec<Missing> {
-        self.imports
-            .iter()
-            .filter(|import| import.generation.is_none())
-            .map(|import| Missing {
-                module: import.module.clone(),
-                name: import.name.clone(),
-                nearest: nearest(&import.module, &import.name),
-            })
-            .collect()
+        let mut missing: Vec<Missing> = Vec::new();
+        for Import { module, name, .. } in self.imports.iter().filter(|import| import.provider.is_none()) {
+            let found = match self.form {
+                Form::Module => {
+                    Missing { import: format!("{module}::{name}"), nearest: nearest_function(module, name) }
+                }
+                Form::Component => missing_of_component(module, name),
+            };
+            // An interface that is not here is missing once, whatever is used of it.
+            if !missing.contains(&found) {
+                missing.push(found);
+            }
+        }
+        missing
     }
 }
 
+/// The functions of an interface.
+fn functions<'a>(
+    instance: &'a types::ComponentInstance,
+    engine: &'a wasmtime::Engine,
+) -> impl Iterator<Item = &'a str> {
+    instance
+        .exports(engine)
+        .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
+        .map(|(name, _)| name)
+}
+
+/// What a component imports of one interface.
+fn imports_of(
+    module: &str,
+    instance: &types::ComponentInstance,
+    engine: &wasmtime::Engine,
+    imports: &mut Vec<Import>,
+) {
+    let interface = turnkey_p2::table::interface(module);
+    let known = interface.map(turnkey_p2::table::names).unwrap_or_default();
+    let before = imports.len();
+    for name in functions(instance, engine) {
+        let provider = known.contains(&name).then_some(Provider::Preview2);
+        imports.push(Import { module: module.to_owned(), name: name.to_owned(), provider });
+    }
+    if imports.len() == before {
+        let provider = interface.map(|_| Provider::Preview2);
+        imports.push(Import { module: module.to_owned(), name: String::new(), provider });
+    }
+}
+
+/// The interface of an exported function, if it is the one that starts a command.
+pub(crate) fn run_interface(export: &str) -> Option<&str> {
+    export.strip_suffix("#run").filter(|interface| turnkey_p2::table::interface(interface) == Some("wasi:cli/run"))
+}
+
 /// The function that was probably meant.
-fn nearest(module: &str, name: &str) -> Option<String> {
+fn nearest_function(module: &str, name: &str) -> Option<String> {
     let whole = |generation: Generation, name: &str| format!("{}::{name}", generation.module());
     let exact = turnkey_p1::FUNCTIONS.iter().any(|row| row.name == name);
     if exact && Generation::of_module(module).is_none() {
@@ -106,6 +203,29 @@ fn nearest(module: &str, name: &str) -> Option<String> {
         .map(|(_, near)| format!("{module}::{near}"))
 }
 
+/// What is missing, and the interface or function that was probably meant.
+fn missing_of_component(module: &str, name: &str) -> Missing {
+    if let Some(interface) = turnkey_p2::table::interface(module) {
+        let near = turnkey_p2::table::names(interface)
+            .into_iter()
+            .map(|known| (strsim::levenshtein(name, known), known))
+            .min()
+            .filter(|(distance, _)| *distance <= NEAR);
+        return Missing {
+            import: format!("{module}#{name}"),
+            nearest: near.map(|(_, near)| format!("{interface}@{PREVIEW2}#{near}")),
+        };
+    }
+    let import = if module.is_empty() { name.to_owned() } else { module.to_owned() };
+    let bare = import.split('@').next().unwrap_or_default();
+    let near = turnkey_p2::table::INTERFACES
+        .iter()
+        .map(|row| (strsim::levenshtein(bare, row.name), row.name))
+        .min()
+        .filter(|(distance, _)| *distance <= NEAR);
+    Missing { import, nearest: near.map(|(_, near)| format!("{near}@{PREVIEW2}")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,7 +239,21 @@ mod tests {
             ("env", "abort", None),
             ("wasi_snapshot_preview1", "thread_spawn_of_no_kind", None),
         ] {
-            assert_eq!(nearest(module, name).as_deref(), near, "{module}::{name}");
+            assert_eq!(nearest_function(module, name).as_deref(), near, "{module}::{name}");
+        }
+    }
+
+    #[test]
+    fn an_interface_that_is_nearly_one_of_ours_is_said_to_be() {
+        for (module, name, import, near) in [
+            ("wasi:io/streams@0.3.0", "x", "wasi:io/streams@0.3.0", Some("wasi:io/streams@0.2.12")),
+            ("wasi:io/stream@0.2.0", "x", "wasi:io/stream@0.2.0", Some("wasi:io/streams@0.2.12")),
+            ("wasi:io/poll@0.2.0", "pol", "wasi:io/poll@0.2.0#pol", Some("wasi:io/poll@0.2.12#poll")),
+            ("", "log", "log", None),
+            ("acme:printer/paper@1.0.0", "feed", "acme:printer/paper@1.0.0", None),
+        ] {
+            let missing = missing_of_component(module, name);
+            assert_eq!((missing.import.as_str(), missing.nearest.as_deref()), (import, near));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What was typed: one definition a flag, from which parsing, help and completions are made.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub(crate) struct Run {
     pub(crate) grants: Grants,
     #[command(flatten)]
     pub(crate) limits: Limits,
-    /// Call this function instead of `_start`, with ARGS as its arguments
+    /// Call this function instead, with ARGS as its arguments; of a component also `'NAME(ARGS)'`, with values in WAVE
     #[arg(long, value_name = "NAME")]
     pub(crate) invoke: Option<String>,
     /// APP was made by `turnkey compile`: native code, so only from people you trust with your account
@@ -85,7 +85,15 @@ pub(crate) struct Grants {
     /// Every environment variable of the host
     #[arg(long)]
     pub(crate) inherit_env: bool,
-    /// A listening socket, as a descriptor after the directories
+    /// Sockets and names, for a component: `tcp-connect=WHERE`, `tcp-listen=WHERE`, `udp=WHERE`, `udp-bind=WHERE`,
+    /// `resolve=NAME`, or `network` for all of it; WHERE is `ADDRESS:PORT`, and ADDRESS an IP address, a block, a name, `*.NAME`
+    /// or `*`
+    #[arg(long, value_name = "WHAT[=WHERE]")]
+    pub(crate) allow: Vec<String>,
+    /// A name of a host that is known without asking anybody; a look-up still needs its grant
+    #[arg(long, value_name = "NAME:IP", value_parser = units::host)]
+    pub(crate) add_host: Vec<(String, IpAddr)>,
+    /// A listening socket, for a module, as a descriptor after the directories
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) tcp_listener: Vec<SocketAddr>,
     /// Standard input: `inherit`, `null`, or a file
@@ -126,6 +134,12 @@ pub(crate) struct Limits {
     /// Descriptors open at once [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) max_descriptors: Option<u32>,
+    /// Sockets that a component has open at once [default: 1024]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_sockets: Option<u32>,
+    /// Resources that a component holds at once: streams, pollables, sockets, descriptors [default: 100000]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_handles: Option<u32>,
 }
 
 #[derive(Debug, Args)]

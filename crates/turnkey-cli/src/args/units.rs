@@ -1,5 +1,6 @@
 //! Sizes and times, as people write them.
 
+use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// A value together with how it was written, for messages that name it.
@@ -59,6 +60,18 @@ pub(super) fn frozen(written: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a clock is `frozen`, or `frozen=2026-01-01T00:00:00Z`".to_owned())
 }
 
+/// `db.example.com:10.0.0.7`, `localhost:::1`: a name, and the address that it stands for.
+pub(super) fn host(written: &str) -> Result<(String, IpAddr), String> {
+    written
+        .split_once(':')
+        .filter(|(name, _)| !name.is_empty())
+        .and_then(|(name, address)| {
+            let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
+            Some((name.to_owned(), bare.parse().ok()?))
+        })
+        .ok_or_else(|| "a host is written `NAME:IP`, as in `db.example.com:10.0.0.7`".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +87,9 @@ mod tests {
         assert_eq!(time("1m 30s").unwrap().value, Duration::from_secs(90));
         assert!(time("0s").is_err() && time("soon").is_err());
         assert_eq!(frozen("frozen=1970-01-01T00:01:00Z").unwrap(), Duration::from_secs(60));
+        assert_eq!(host("a.b:10.0.0.7").unwrap(), ("a.b".to_owned(), "10.0.0.7".parse().unwrap()));
+        assert_eq!(host("a:[::1]").unwrap().1, host("a:::1").unwrap().1);
+        assert!(host(":1.2.3.4").is_err() && host("a").is_err() && host("a:b").is_err());
         for wrong in ["frozen=1969-01-01T00:00:00Z", "frozen=9999-12-31T23:59:59Z", "melted"] {
             assert!(frozen(wrong).is_err(), "{wrong}");
         }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use turnkey::preview1::{FUNCTIONS, Generation, Uses};
-use turnkey::{Engine, EngineKey, EngineOptions, Start, World};
+use turnkey::{Engine, EngineKey, EngineOptions, Form, Import, Provider, Start, World, preview1, preview2};
 
 use super::progress;
 use crate::args;
@@ -37,9 +36,8 @@ fn report(app: &str, bytes: usize, world: &World) -> String {
         report.push_str("it asks for nothing\n");
     } else {
         report.push_str("it can ask for\n");
-        for (uses, functions) in capabilities {
-            let (word, flags) = described(uses);
-            let _ = writeln!(report, "  {word:<14} {flags:<36} {}", functions.join(" "));
+        for ((word, flags), names) in capabilities {
+            let _ = writeln!(report, "  {word:<14} {flags:<36} {}", names.join(" "));
         }
     }
     let missing = world.missing();
@@ -47,13 +45,7 @@ fn report(app: &str, bytes: usize, world: &World) -> String {
         report.push_str("nothing here provides\n");
         for import in missing {
             let nearest = import.nearest.map(|nearest| format!("  nearest: {}", escaped(&nearest)));
-            let _ = writeln!(
-                report,
-                "  {}::{}{}",
-                escaped(&import.module),
-                escaped(&import.name),
-                nearest.unwrap_or_default()
-            );
+            let _ = writeln!(report, "  {}{}", escaped(&import.import), nearest.unwrap_or_default());
         }
     }
     if world.start == Start::Reactor {
@@ -64,30 +56,45 @@ fn report(app: &str, bytes: usize, world: &World) -> String {
 }
 
 fn what(world: &World) -> &'static str {
-    let has = |wanted| world.imports.iter().any(|import| import.generation == Some(wanted));
-    match (world.start, has(Generation::Preview1), has(Generation::Preview0)) {
-        (Start::Command, true, _) => "a module: a Preview 1 command",
-        (Start::Command, false, true) => "a module: a preview 0 (`wasi_unstable`) command",
-        (Start::Command, false, false) => "a module: a command without WASI",
-        (Start::Reactor, true, _) => "a module: a Preview 1 reactor",
-        (Start::Reactor, false, true) => "a module: a preview 0 (`wasi_unstable`) reactor",
-        (Start::Reactor, false, false) => "a module without WASI",
+    let has = |wanted| world.imports.iter().any(|import| import.provider == Some(wanted));
+    match (world.form, world.start) {
+        (Form::Module, Start::Command) if has(Provider::Preview1) => "a module: a Preview 1 command",
+        (Form::Module, Start::Command) if has(Provider::Preview0) => "a module: a preview 0 (`wasi_unstable`) command",
+        (Form::Module, Start::Command) => "a module: a command without WASI",
+        (Form::Module, Start::Reactor) if has(Provider::Preview1) => "a module: a Preview 1 reactor",
+        (Form::Module, Start::Reactor) if has(Provider::Preview0) => "a module: a preview 0 (`wasi_unstable`) reactor",
+        (Form::Module, Start::Reactor) => "a module without WASI",
+        (Form::Component, Start::Command) => "a component: a Preview 2 command (`wasi:cli/run`)",
+        (Form::Component, Start::Reactor) if has(Provider::Preview2) => {
+            "a component with Preview 2, and no command: it exports no `wasi:cli/run`"
+        }
+        (Form::Component, Start::Reactor) => "a component without WASI",
     }
 }
 
-/// The functions that a program imports, by what they need.
-fn capabilities(world: &World) -> BTreeMap<Uses, Vec<&'static str>> {
-    let mut found: BTreeMap<Uses, Vec<&'static str>> = BTreeMap::new();
-    for row in FUNCTIONS {
-        if world.imports.iter().any(|import| import.generation.is_some() && import.name == row.name) {
-            found.entry(row.uses).or_default().push(row.name);
+/// What a program imports, by what it needs: of a module the functions, of a component the interfaces.
+fn capabilities(world: &World) -> BTreeMap<(&'static str, &'static str), Vec<&'static str>> {
+    let mut found: BTreeMap<_, Vec<&'static str>> = BTreeMap::new();
+    for row in preview1::FUNCTIONS {
+        let wanted = |import: &Import| {
+            matches!(import.provider, Some(Provider::Preview0 | Provider::Preview1)) && import.name == row.name
+        };
+        if world.imports.iter().any(wanted) {
+            found.entry(module_need(row.uses)).or_default().push(row.name);
+        }
+    }
+    for row in preview2::INTERFACES {
+        let wanted = |import: &Import| preview2::interface(&import.module) == Some(row.name);
+        if world.imports.iter().any(wanted) && row.uses != preview2::Uses::Nothing {
+            found.entry(component_need(row.uses)).or_default().push(row.name);
         }
     }
     found
 }
 
-/// What a need is called, and the flags that grant it.
-const fn described(uses: Uses) -> (&'static str, &'static str) {
+/// What a need of a module is called, and the flags that grant it.
+const fn module_need(uses: preview1::Uses) -> (&'static str, &'static str) {
+    use preview1::Uses;
     match uses {
         Uses::Environment => ("environment", "--env, --inherit-env"),
         Uses::Clocks => ("clocks", "--clock, --clock-resolution"),
@@ -97,5 +104,20 @@ const fn described(uses: Uses) -> (&'static str, &'static str) {
         Uses::Process => ("its own end", ""),
         Uses::Random => ("random", "--random-seed"),
         Uses::Sockets => ("sockets", "--tcp-listener"),
+    }
+}
+
+/// The same of a component.
+const fn component_need(uses: preview2::Uses) -> (&'static str, &'static str) {
+    use preview2::Uses;
+    match uses {
+        Uses::Environment => ("environment", "--env, --inherit-env"),
+        Uses::Clocks => ("clocks", "--clock, --clock-resolution"),
+        Uses::Streams => ("streams", "--stdin, --stdout, --stderr"),
+        Uses::Directories => ("directories", "--dir, --ro-dir"),
+        Uses::Process => ("its own end", ""),
+        Uses::Random => ("random", "--random-seed"),
+        Uses::Network => ("network", "--allow"),
+        Uses::Nothing => ("nothing", ""),
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use turnkey::host::{files, process};
-use turnkey::{Access, ClockGrant, DirectoryGrant, Grants, RandomGrant, StreamGrant, TcpListener};
+use turnkey::{Access, ClockGrant, DirectoryGrant, Grants, NetworkGrants, RandomGrant, SocketGrant, StreamGrant, TcpListener};
 
 use crate::args;
 use crate::exit;
@@ -18,6 +18,8 @@ pub(crate) fn grants(typed: &args::Grants, arguments: Vec<Vec<u8>>, explain: boo
         variables: variables(typed)?,
         directories: directories(typed)?,
         tcp_listeners: listeners(typed)?,
+        network: network(typed)?,
+        hosts: typed.add_host.clone(),
         stdin: stream("stdin", &typed.stdin, false)?,
         stdout: stream("stdout", &typed.stdout, true)?,
         stderr: stream("stderr", &typed.stderr, true)?,
@@ -80,6 +82,16 @@ fn variable(written: &OsStr) -> Result<Vec<u8>, Message> {
             .hint(format!("`--env {shown}=VALUE` gives it a value"))
     })?;
     Ok([bytes, b"=", &value].concat())
+}
+
+fn network(typed: &args::Grants) -> Result<NetworkGrants, Message> {
+    let parse = |written: &String| {
+        SocketGrant::parse(written).map_err(|why| {
+            Message::new(exit::USAGE, format!("`--allow {}`: {}", escaped(written), escaped(&why)))
+                .hint("a grant is written `--allow tcp-connect=10.0.0.0/8:5432`, `--allow resolve=*.example.com`, …")
+        })
+    };
+    Ok(NetworkGrants { sockets: typed.allow.iter().map(parse).collect::<Result<_, _>>()? })
 }
 
 fn listeners(typed: &args::Grants) -> Result<Vec<TcpListener>, Message> {

@@ -33,6 +33,8 @@ pub(crate) struct WrittenLimits {
     timeout: Option<String>,
     fuel: Option<String>,
     descriptors: String,
+    sockets: String,
+    handles: String,
 }
 
 impl WrittenLimits {
@@ -43,6 +45,8 @@ impl WrittenLimits {
             Limit::Timeout => self.timeout.as_deref(),
             Limit::Fuel => self.fuel.as_deref(),
             Limit::Descriptors => Some(self.descriptors.as_str()),
+            Limit::Sockets => Some(self.sockets.as_str()),
+            Limit::Handles => Some(self.handles.as_str()),
         };
         crate::message::limit(limit, written)
     }
@@ -59,6 +63,8 @@ pub(crate) fn plan(typed: args::Run) -> Result<Plan, Message> {
         timeout: typed.limits.timeout.as_ref().map(|timeout| timeout.as_written.clone()),
         fuel: typed.limits.fuel.map(|fuel| fuel.to_string()),
         descriptors: limits.descriptors.to_string(),
+        sockets: limits.sockets.to_string(),
+        handles: limits.handles.to_string(),
     };
     let key = EngineKey {
         fuel: limits.fuel.is_some(),
@@ -93,6 +99,8 @@ fn limits(typed: &args::Limits) -> Limits {
         timeout: typed.timeout.as_ref().map(|timeout| timeout.value),
         fuel: typed.fuel,
         descriptors: typed.max_descriptors.unwrap_or(default.descriptors),
+        sockets: typed.max_sockets.unwrap_or(default.sockets),
+        handles: typed.max_handles.unwrap_or(default.handles),
         ..default
     }
 }

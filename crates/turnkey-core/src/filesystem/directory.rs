@@ -408,6 +408,17 @@ impl Directory {
         }
     }
 
+    /// The same directory by a descriptor of its own, which has a position of its own for a listing.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn reopen(&self) -> Result<Self, ErrorCode> {
+        match self {
+            Directory::Host(directory) => Ok(directory.child(files::reopen_directory(directory.fd.as_fd())?)),
+            Directory::Recording => Ok(Directory::Recording),
+        }
+    }
+
     /// Waits until the directory's entries are on the device.
     ///
     /// # Errors

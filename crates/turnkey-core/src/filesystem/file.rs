@@ -120,6 +120,17 @@ impl File {
         Ok(written)
     }
 
+    /// Writes at the end, wherever that is by then; the position stays.
+    ///
+    /// # Errors
+    /// As [`File::write`].
+    pub fn append(&self, buffers: &Buffers<'_>) -> Result<usize, ErrorCode> {
+        let File::Host(file) = self;
+        file.must_write()?;
+        let flags = WriteFlags { append: true, ..file.write_flags() };
+        io::write_flagged(file.fd.as_fd(), buffers, None, flags)
+    }
+
     /// Writes at an offset, also where the file is appended to (POSIX); the position stays.
     ///
     /// # Errors

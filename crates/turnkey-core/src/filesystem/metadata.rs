@@ -74,6 +74,12 @@ pub struct Metadata {
 }
 
 impl HostMetadata {
+    /// Whether both are of one file, under whatever names.
+    #[must_use]
+    pub const fn is_same_file(&self, other: &HostMetadata) -> bool {
+        self.device == other.device && self.inode == other.inode
+    }
+
     /// As the guest may see it.
     ///
     /// # Errors

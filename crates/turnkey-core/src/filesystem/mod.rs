@@ -4,6 +4,7 @@ pub mod directory;
 pub mod entries;
 pub mod file;
 pub mod metadata;
+pub mod names;
 pub mod path;
 pub mod preopen;
 

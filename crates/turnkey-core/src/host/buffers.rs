@@ -22,6 +22,35 @@ pub struct OutOfBounds {
 /// Bytes of one range in a guest's list: its offset and its length, each a little-endian u32.
 pub const PAIR_BYTES: usize = 8;
 
+/// Bytes that are only read, in the form that a call which writes takes.
+pub struct ReadOnly<'memory>(Buffers<'memory>);
+
+impl<'memory> ReadOnly<'memory> {
+    /// All of these.
+    #[inline]
+    #[must_use]
+    pub fn new(bytes: &'memory [u8]) -> Self {
+        let range = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        // What is behind this type is only ever borrowed shared, and a shared `Buffers` is not written to.
+        ReadOnly(Buffers {
+            start: bytes.as_ptr().cast_mut(),
+            memory_bytes: bytes.len(),
+            ranges: SmallVec::from_buf_and_len([range; 4], 1),
+            bytes: bytes.len(),
+            memory: PhantomData,
+        })
+    }
+}
+
+impl<'memory> std::ops::Deref for ReadOnly<'memory> {
+    type Target = Buffers<'memory>;
+
+    #[inline]
+    fn deref(&self) -> &Buffers<'memory> {
+        &self.0
+    }
+}
+
 /// Ranges of one memory, each inside it.
 pub struct Buffers<'memory> {
     start: *mut u8,
@@ -43,6 +72,17 @@ impl<'memory> Buffers<'memory> {
             bytes: 0,
             memory: PhantomData,
         }
+    }
+
+    /// One range: all of these bytes.
+    #[inline]
+    #[must_use]
+    pub fn whole(memory: &'memory mut [u8]) -> Self {
+        let bytes = memory.len();
+        let mut buffers = Buffers::new(memory);
+        buffers.ranges.push(libc::iovec { iov_base: buffers.start.cast(), iov_len: bytes });
+        buffers.bytes = bytes;
+        buffers
     }
 
     /// The ranges that a list in the memory itself names, [`PAIR_BYTES`] each. Beyond [`MOST_RANGES`] they are only checked.
@@ -91,20 +131,21 @@ impl<'memory> Buffers<'memory> {
         self.bytes
     }
 
-    /// Leaves at most so many bytes, from the front.
-    pub fn truncate(&mut self, most_bytes: usize) {
+    /// At most so many bytes, from the front.
+    #[must_use]
+    pub fn first(&self, most_bytes: usize) -> ReadOnly<'_> {
         let mut left = most_bytes;
-        let mut kept = 0;
-        for range in &mut self.ranges {
+        let mut ranges = SmallVec::new();
+        for range in &self.ranges {
             if left == 0 {
                 break;
             }
-            range.iov_len = range.iov_len.min(left);
-            left -= range.iov_len;
-            kept += 1;
+            let iov_len = range.iov_len.min(left);
+            ranges.push(libc::iovec { iov_base: range.iov_base, iov_len });
+            left -= iov_len;
         }
-        self.ranges.truncate(kept);
-        self.bytes = most_bytes - left;
+        let Buffers { start, memory_bytes, .. } = *self;
+        ReadOnly(Buffers { start, memory_bytes, ranges, bytes: most_bytes - left, memory: PhantomData })
     }
 
     /// The bytes, where there is one range: most calls have one, and the kernel has a shorter way for it.
@@ -155,15 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn truncating_cuts_inside_a_range_and_drops_the_rest() {
+    fn the_first_bytes_are_cut_inside_a_range_and_without_the_rest() {
         let mut memory = [0; 16];
         let mut buffers = Buffers::new(&mut memory);
         for _ in 0..3 {
             buffers.push(0, 10).unwrap();
         }
-        buffers.truncate(15);
-        assert_eq!((buffers.bytes(), buffers.as_iovecs().len()), (15, 2));
-        buffers.truncate(100);
-        assert_eq!(buffers.bytes(), 15);
+        let first = buffers.first(15);
+        assert_eq!((first.bytes(), first.as_iovecs().len()), (15, 2));
+        assert_eq!(first.first(100).bytes(), 15);
     }
 }

@@ -73,6 +73,12 @@ pub(crate) fn open_granted_directory(path: &Path) -> Result<OwnedFd, ErrorCode> 
     Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
+/// Opens a directory again.
+pub(crate) fn reopen_directory(directory: BorrowedFd<'_>) -> Result<OwnedFd, ErrorCode> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(directory, c".", flags, Mode::empty())?)
+}
+
 /// Opens a file by a path of the host's user, for a standard stream.
 ///
 /// # Errors

@@ -18,5 +18,10 @@ pub mod private_folder;
 pub mod process;
 pub mod programs;
 pub(crate) mod random;
+pub mod reactor;
 pub mod resolve;
 mod walk;
+
+/// A descriptor of the host that several things of one guest stand on: a file and the streams made from it, a socket and its
+/// two directions. It is closed when the last of them goes.
+pub type SharedFd = std::sync::Arc<std::os::fd::OwnedFd>;

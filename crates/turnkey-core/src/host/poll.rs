@@ -1,6 +1,7 @@
 //! Waiting: one `poll(2)` for descriptors and a deadline.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::collections::HashMap;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -49,20 +50,43 @@ impl Found {
 /// the process may have.
 #[derive(Default)]
 pub struct Poll<'fd> {
-    wanted: Vec<(BorrowedFd<'fd>, PollFlags)>,
-    found: Vec<PollFlags>,
+    wanted: Vec<PollFd<'fd>>,
+    /// What each is asked for.
+    flags: Vec<PollFlags>,
+    /// Where each descriptor is in `wanted`, once there are too many to look through.
+    places: HashMap<RawFd, usize>,
 }
+
+/// Descriptors that are looked through one by one.
+const FEW: usize = 16;
 
 impl<'fd> Poll<'fd> {
     /// Adds a descriptor; its place is what [`Poll::found`] takes.
     pub fn push(&mut self, fd: BorrowedFd<'fd>, ready: Ready) -> usize {
-        let known = self.wanted.iter().rposition(|(known, _)| known.as_raw_fd() == fd.as_raw_fd());
-        let place = known.unwrap_or(self.wanted.len());
-        match self.wanted.get_mut(place) {
-            Some((_, flags)) => *flags |= ready.flags(),
-            None => self.wanted.push((fd, ready.flags())),
+        let place = self.place(fd.as_raw_fd());
+        match (self.wanted.get_mut(place), self.flags.get_mut(place)) {
+            (Some(known), Some(flags)) => {
+                *flags |= ready.flags();
+                *known = PollFd::from_borrowed_fd(fd, *flags);
+            }
+            _ => {
+                self.wanted.push(PollFd::from_borrowed_fd(fd, ready.flags()));
+                self.flags.push(ready.flags());
+            }
         }
         place
+    }
+
+    /// Where a descriptor is, or is going to be.
+    fn place(&mut self, fd: RawFd) -> usize {
+        let next = self.wanted.len();
+        if next < FEW {
+            return self.wanted.iter().rposition(|known| known.as_fd().as_raw_fd() == fd).unwrap_or(next);
+        }
+        if self.places.is_empty() {
+            self.places.extend(self.wanted.iter().map(|known| known.as_fd().as_raw_fd()).zip(0..));
+        }
+        *self.places.entry(fd).or_insert(next)
     }
 
     /// Whether there is nothing to wait for.
@@ -76,17 +100,14 @@ impl<'fd> Poll<'fd> {
     /// # Errors
     /// What the operating system says, but for interruptions.
     pub fn wait(&mut self, deadline: Option<Deadline>) -> Result<(), ErrorCode> {
-        let mut fds: Vec<PollFd<'_>> =
-            self.wanted.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
-        poll_until(&mut fds, deadline)?;
-        self.found = fds.iter().map(PollFd::revents).collect();
+        poll_until(&mut self.wanted, deadline)?;
         Ok(())
     }
 
     /// What the last wait found of the descriptor at this place; nothing, if there was none yet.
     #[must_use]
     pub fn found(&self, place: usize, ready: Ready) -> Found {
-        let flags = self.found.get(place).copied().unwrap_or(PollFlags::empty());
+        let flags = self.wanted.get(place).map_or(PollFlags::empty(), PollFd::revents);
         Found {
             ready: flags.intersects(ready.flags()),
             hangup: flags.intersects(PollFlags::HUP | PollFlags::RDHUP),
@@ -128,4 +149,10 @@ pub fn readable_bytes(fd: BorrowedFd<'_>) -> u64 {
 pub fn sleep_until(deadline: Deadline) {
     // Nothing to wait for but the time: the only error is an interruption, which `wait` sleeps through.
     let _ = Poll::default().wait(Some(deadline));
+}
+
+/// Whether a descriptor is ready now; what cannot be asked is.
+#[must_use]
+pub fn is_ready(fd: &super::SharedFd, ready: Ready) -> bool {
+    wait_for(fd.as_fd(), ready, Some(Deadline::after_ns(0))).unwrap_or(true)
 }

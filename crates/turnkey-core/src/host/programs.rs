@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -83,4 +83,11 @@ pub fn write(path: &Path, parts: &[&[u8]]) -> Result<(), ErrorCode> {
         let _ = std::fs::remove_file(&temporary);
     }
     Ok(written?)
+}
+
+/// A name for a file that is open: this file, whatever has become of the name that it was opened by.
+#[must_use]
+pub fn name_of_open(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }

@@ -1,21 +1,39 @@
-//! TCP listeners and connections.
+//! TCP: listeners, connections, and the socket that becomes one of them.
+//!
+//! [`TcpSocket`] is `tcp-socket` of `wasi:sockets/tcp` (0.2.12), with the states of the standard's
+//! `TcpSocketOperationalSemantics.md`. Preview 1 has the other two only: listeners handed over open, and what they accept.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crate::ErrorCode;
+use super::address::{AddressFamily, must_be_unicast};
+use super::count::Counted;
+use super::policy::Use;
 use crate::filesystem::metadata::HostMetadata;
 use crate::host::buffers::Buffers;
 use crate::host::poll::Ready;
-use crate::host::{files, io, net};
+use crate::host::{SharedFd, files, io, net};
 use crate::stream::stdio::ready;
-use crate::stream::{Interruption, Wait};
+use crate::stream::{Interest, Interruption, Wait};
+use crate::{Capabilities, ErrorCode};
 
-/// A listening socket that the host opened. It is never blocking, so that a connection that went away between being seen
-/// and being taken keeps nobody waiting.
+/// Connections that wait to be accepted, where the guest does not say: as most systems' libraries have it.
+const BACKLOG: i32 = 128;
+
+/// The longest time between two signs of life, in seconds: Linux takes no longer one.
+const LONGEST_KEEP_ALIVE: u64 = 32_767;
+
+/// The most signs of life without an answer: Linux takes no more.
+const MOST_KEEP_ALIVES: u32 = 127;
+
+/// A listening socket. It is never blocking, so that a connection that went away between being seen and being taken keeps
+/// nobody waiting.
 #[derive(Debug)]
 pub struct TcpListener {
-    fd: OwnedFd,
+    fd: SharedFd,
     address: SocketAddr,
 }
 
@@ -26,7 +44,7 @@ impl TcpListener {
     /// [`ErrorCode::AddressInUse`], [`ErrorCode::AddressNotBindable`], [`ErrorCode::Access`], …
     pub fn open(address: SocketAddr) -> Result<Self, ErrorCode> {
         let (fd, address) = net::listen_tcp(address)?;
-        Ok(TcpListener { fd, address })
+        Ok(TcpListener { fd: SharedFd::new(fd), address })
     }
 
     /// Where it listens, the port filled in.
@@ -42,7 +60,7 @@ impl TcpListener {
     pub fn accept(&self, wait: Wait) -> Result<TcpConnection, Interruption> {
         loop {
             match net::accept(self.fd.as_fd()) {
-                Ok(fd) => return Ok(TcpConnection { fd }),
+                Ok(fd) => return Ok(TcpConnection::new(SharedFd::new(fd))),
                 Err(ErrorCode::WouldBlock) if wait != Wait::Never => ready(self.fd.as_fd(), Ready::Read, wait)?,
                 Err(code) => return Err(code.into()),
             }
@@ -64,10 +82,14 @@ impl AsFd for TcpListener {
     }
 }
 
-/// A connection.
-#[derive(Debug)]
+/// A connection. A clone is the same connection. The kernel would let it block: each call says whether it may.
+#[derive(Clone, Debug)]
 pub struct TcpConnection {
-    fd: OwnedFd,
+    fd: SharedFd,
+    /// Nothing is received any more, whatever is still there to be received.
+    deaf: Arc<AtomicBool>,
+    /// It is a socket that counts, for as long as anybody has it.
+    _counted: Option<Arc<Counted>>,
 }
 
 /// How a connection is read.
@@ -80,6 +102,16 @@ pub struct ReceiveFlags {
 }
 
 impl TcpConnection {
+    fn new(fd: SharedFd) -> Self {
+        TcpConnection { fd, deaf: Arc::default(), _counted: None }
+    }
+
+    /// The descriptor, to wait for.
+    #[must_use]
+    pub fn shared(&self) -> SharedFd {
+        SharedFd::clone(&self.fd)
+    }
+
     /// Reads what has come, once something has. 0 is the end, if room was given. The second value: a message was cut.
     ///
     /// # Errors
@@ -90,6 +122,9 @@ impl TcpConnection {
         flags: ReceiveFlags,
         wait: Wait,
     ) -> Result<(usize, bool), Interruption> {
+        if self.deaf.load(Ordering::Relaxed) {
+            return Ok((0, false));
+        }
         let mut bits = if flags.peek { libc::MSG_PEEK } else { 0 };
         match wait {
             Wait::Forever if flags.wait_all => bits |= libc::MSG_WAITALL,
@@ -121,7 +156,7 @@ impl TcpConnection {
         Ok(io::send(self.fd.as_fd(), buffers, bits)?)
     }
 
-    /// Ends one or both directions.
+    /// Ends one or both directions. What has come before is still there to be received, as in POSIX.
     ///
     /// # Errors
     /// [`ErrorCode::Invalid`] for neither; [`ErrorCode::NotConnected`].
@@ -142,4 +177,466 @@ impl AsFd for TcpConnection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// `tcp-socket`.
+///
+/// What can be done at once is done when it is started, and told when it is finished. All of its methods may give
+/// [`ErrorCode::InvalidState`] once a start or a connection has failed: then there is nothing left to do with it.
+///
+/// `TCP_NODELAY` is set on each: the standard has no option for it, so that a guest could not switch on what most programs
+/// that wait for an answer need.
+///
+/// # Differs
+/// By the standard's diagram, a `start-connect` that is refused for its argument, or by the grants, closes the socket. Here it
+/// stays as it was, as it does in POSIX and in other hosts: nothing has been tried.
+#[derive(Debug)]
+pub struct TcpSocket {
+    fd: SharedFd,
+    family: AddressFamily,
+    state: State,
+    backlog: i32,
+    counted: Arc<Counted>,
+}
+
+#[derive(Debug)]
+enum State {
+    Unbound,
+    BindInProgress {
+        asked: SocketAddr,
+    },
+    /// Bound to what was asked for, the port not filled in: this is what a grant has covered.
+    Bound {
+        asked: SocketAddr,
+    },
+    ListenInProgress,
+    Listening(TcpListener),
+    /// What failed already is told when it is finished, whatever the kernel's haste.
+    ConnectInProgress {
+        remote: SocketAddr,
+        failed: Option<ErrorCode>,
+    },
+    Connected {
+        connection: TcpConnection,
+        remote: SocketAddr,
+        shut: Directions,
+    },
+    Closed,
+}
+
+/// `shutdown-type`, and which directions are shut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Directions {
+    /// From the peer.
+    pub receive: bool,
+    /// To the peer.
+    pub send: bool,
+}
+
+impl TcpSocket {
+    /// `create-tcp-socket`
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unsupported`]: the host has no such family. [`ErrorCode::TooManyDescriptors`]: `--max-sockets`, or the host's
+    /// own limit.
+    pub fn new(host: &mut Capabilities, family: AddressFamily) -> Result<Self, ErrorCode> {
+        let counted = host.network.open_socket(&mut host.budget, &host.limits)?;
+        let fd = net::tcp_socket(family == AddressFamily::Ipv6)?;
+        Ok(TcpSocket {
+            fd: SharedFd::new(fd),
+            family,
+            state: State::Unbound,
+            backlog: BACKLOG,
+            counted: Arc::new(counted),
+        })
+    }
+
+    /// `address-family`
+    #[must_use]
+    pub const fn address_family(&self) -> AddressFamily {
+        self.family
+    }
+
+    /// `start-bind`
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`]: another family, no unicast address, IPv4 inside of IPv6. [`ErrorCode::InvalidState`]: it is bound.
+    /// [`ErrorCode::Already`]: something else is in progress. [`ErrorCode::Access`]: no `tcp-listen` covers it, or the port is
+    /// the system's own. [`ErrorCode::AddressInUse`], [`ErrorCode::AddressNotBindable`].
+    pub fn start_bind(
+        &mut self,
+        host: &mut Capabilities,
+        call: &'static str,
+        local: SocketAddr,
+    ) -> Result<(), ErrorCode> {
+        match self.state {
+            State::Unbound => {}
+            _ => return Err(self.wrong_state()),
+        }
+        self.family.must_take(&local)?;
+        must_be_unicast(&local)?;
+        host.network.must(&mut host.audit, call, Use::TcpListen, local)?;
+        net::bind(self.fd.as_fd(), local)?;
+        self.state = State::BindInProgress { asked: local };
+        Ok(())
+    }
+
+    /// `finish-bind`
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotInProgress`]
+    pub fn finish_bind(&mut self) -> Result<(), ErrorCode> {
+        let State::BindInProgress { asked } = self.state else {
+            return Err(ErrorCode::NotInProgress);
+        };
+        self.state = State::Bound { asked };
+        Ok(())
+    }
+
+    /// `start-connect`
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`]: another family, no unicast address, IPv4 inside of IPv6, no address, no port.
+    /// [`ErrorCode::InvalidState`]: it listens, or is or was connected. [`ErrorCode::Already`]: something else is in progress.
+    /// [`ErrorCode::Access`]: no `tcp-connect` covers it.
+    pub fn start_connect(
+        &mut self,
+        host: &mut Capabilities,
+        call: &'static str,
+        remote: SocketAddr,
+    ) -> Result<(), ErrorCode> {
+        match self.state {
+            State::Unbound | State::Bound { .. } => {}
+            _ => return Err(self.wrong_state()),
+        }
+        self.family.must_reach(&remote)?;
+        must_be_unicast(&remote)?;
+        host.network.must(&mut host.audit, call, Use::TcpConnect, remote)?;
+        let failed = net::connect(self.fd.as_fd(), remote).err();
+        self.state = State::ConnectInProgress { remote, failed };
+        Ok(())
+    }
+
+    /// `finish-connect`: the connection, to be read and written.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotInProgress`]; [`ErrorCode::WouldBlock`]: there is no answer yet. [`ErrorCode::ConnectionRefused`],
+    /// [`ErrorCode::RemoteUnreachable`], [`ErrorCode::Timeout`], [`ErrorCode::AddressInUse`], …: it failed.
+    pub fn finish_connect(&mut self) -> Result<TcpConnection, ErrorCode> {
+        let State::ConnectInProgress { remote, failed } = self.state else {
+            return Err(ErrorCode::NotInProgress);
+        };
+        let result = match failed {
+            Some(code) => Err(code),
+            None => net::connected(self.fd.as_fd()),
+        };
+        match result.and_then(|()| net::set_blocking(self.fd.as_fd())) {
+            Ok(()) => Ok(self.become_connected(remote)),
+            Err(ErrorCode::WouldBlock) => Err(ErrorCode::WouldBlock),
+            Err(code) => {
+                self.state = State::Closed;
+                Err(code)
+            }
+        }
+    }
+
+    fn become_connected(&mut self, remote: SocketAddr) -> TcpConnection {
+        let connection = TcpConnection {
+            _counted: Some(Arc::clone(&self.counted)),
+            ..TcpConnection::new(SharedFd::clone(&self.fd))
+        };
+        self.state = State::Connected { connection: connection.clone(), remote, shut: Directions::default() };
+        connection
+    }
+
+    /// `start-listen`
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidState`]: it is not bound, or listens, or is or was connected. [`ErrorCode::Already`]: something else is
+    /// in progress. [`ErrorCode::Access`]: no `tcp-listen` covers it any more. [`ErrorCode::AddressInUse`]: another one listens
+    /// there.
+    pub fn start_listen(&mut self, host: &mut Capabilities, call: &'static str) -> Result<(), ErrorCode> {
+        let State::Bound { asked } = self.state else {
+            return Err(self.wrong_state());
+        };
+        host.network.must(&mut host.audit, call, Use::TcpListen, asked)?;
+        let result = net::listen(self.fd.as_fd(), self.backlog);
+        self.state = if result.is_ok() { State::ListenInProgress } else { State::Closed };
+        result
+    }
+
+    /// `finish-listen`
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotInProgress`]
+    pub fn finish_listen(&mut self) -> Result<(), ErrorCode> {
+        if !matches!(self.state, State::ListenInProgress) {
+            return Err(ErrorCode::NotInProgress);
+        }
+        let address = net::local_address(self.fd.as_fd())?;
+        self.state = State::Listening(TcpListener { fd: SharedFd::clone(&self.fd), address });
+        Ok(())
+    }
+
+    /// `accept`: the next connection, and its socket. It has the options that this one has.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidState`]: it does not listen. [`ErrorCode::WouldBlock`]: nobody is there yet.
+    /// [`ErrorCode::ConnectionAborted`]: somebody was. [`ErrorCode::TooManyDescriptors`]: as [`TcpSocket::new`]; the connection
+    /// is still to be had.
+    pub fn accept(&self, host: &mut Capabilities) -> Result<(TcpSocket, TcpConnection), ErrorCode> {
+        let State::Listening(listener) = &self.state else {
+            return Err(ErrorCode::InvalidState);
+        };
+        let counted = host.network.open_socket(&mut host.budget, &host.limits)?;
+        let fd = net::accept(listener.as_fd())?;
+        // Whoever is gone already has no address any more.
+        let remote = net::remote_address(fd.as_fd()).map_err(|_| ErrorCode::ConnectionAborted)?;
+        let mut accepted = TcpSocket {
+            fd: SharedFd::new(fd),
+            family: self.family,
+            state: State::Closed,
+            backlog: self.backlog,
+            counted: Arc::new(counted),
+        };
+        let connection = accepted.become_connected(remote);
+        Ok((accepted, connection))
+    }
+
+    /// `shutdown`. What was received before and not read is thrown away with its direction.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidState`]: it is not connected, or not any more.
+    pub fn shutdown(&mut self, directions: Directions) -> Result<(), ErrorCode> {
+        let State::Connected { connection, shut, .. } = &mut self.state else {
+            return Err(ErrorCode::InvalidState);
+        };
+        // Once more is no error.
+        let (receive, send) = (directions.receive && !shut.receive, directions.send && !shut.send);
+        if receive || send {
+            connection.shutdown(receive, send).map_err(|code| match code {
+                ErrorCode::NotConnected => ErrorCode::InvalidState,
+                code => code,
+            })?;
+        }
+        if receive {
+            connection.deaf.store(true, Ordering::Relaxed);
+        }
+        *shut = Directions { receive: shut.receive || receive, send: shut.send || send };
+        Ok(())
+    }
+
+    /// What `subscribe` waits for, as things are now.
+    #[must_use]
+    pub fn interest(&self) -> Interest {
+        match &self.state {
+            State::Listening(_) => Interest::Descriptor(SharedFd::clone(&self.fd), Ready::Read),
+            State::ConnectInProgress { failed: None, .. } => {
+                Interest::Descriptor(SharedFd::clone(&self.fd), Ready::Write)
+            }
+            _ => Interest::Now,
+        }
+    }
+
+    /// `is-listening`
+    #[must_use]
+    pub const fn is_listening(&self) -> bool {
+        matches!(self.state, State::Listening(_))
+    }
+
+    /// `local-address`
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidState`]: it is not bound.
+    pub fn local_address(&self) -> Result<SocketAddr, ErrorCode> {
+        match &self.state {
+            State::Unbound | State::BindInProgress { .. } | State::Closed => Err(ErrorCode::InvalidState),
+            _ => net::local_address(self.fd.as_fd()),
+        }
+    }
+
+    /// `remote-address`
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidState`]: it is not connected.
+    pub const fn remote_address(&self) -> Result<SocketAddr, ErrorCode> {
+        match &self.state {
+            State::Connected { remote, .. } => Ok(*remote),
+            _ => Err(ErrorCode::InvalidState),
+        }
+    }
+
+    /// `set-listen-backlog-size`, which is clamped to what the system has.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`]: 0. [`ErrorCode::InvalidState`]: it is connected, or about to be.
+    pub fn set_listen_backlog_size(&mut self, connections: u64) -> Result<(), ErrorCode> {
+        if connections == 0 {
+            return Err(ErrorCode::Invalid);
+        }
+        let backlog = i32::try_from(connections).unwrap_or(i32::MAX);
+        match self.state {
+            State::ConnectInProgress { .. } | State::Connected { .. } | State::Closed => {
+                return Err(ErrorCode::InvalidState);
+            }
+            State::ListenInProgress | State::Listening(_) => net::listen(self.fd.as_fd(), backlog)?,
+            State::Unbound | State::BindInProgress { .. } | State::Bound { .. } => {}
+        }
+        self.backlog = backlog;
+        Ok(())
+    }
+
+    /// `keep-alive-enabled`
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn keep_alive_enabled(&self) -> Result<bool, ErrorCode> {
+        net::keep_alive(self.open()?)
+    }
+
+    /// `set-keep-alive-enabled`
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn set_keep_alive_enabled(&mut self, enabled: bool) -> Result<(), ErrorCode> {
+        net::set_keep_alive(self.open()?, enabled)
+    }
+
+    /// `keep-alive-idle-time`, in nanoseconds.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn keep_alive_idle_time(&self) -> Result<u64, ErrorCode> {
+        Ok(nanoseconds(net::keep_alive_idle(self.open()?)?))
+    }
+
+    /// `set-keep-alive-idle-time`, in nanoseconds; rounded up to seconds, 32767 at most.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`]: 0.
+    pub fn set_keep_alive_idle_time(&mut self, nanoseconds: u64) -> Result<(), ErrorCode> {
+        net::set_keep_alive_idle(self.open()?, keep_alive_seconds(nanoseconds)?)
+    }
+
+    /// `keep-alive-interval`, in nanoseconds.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn keep_alive_interval(&self) -> Result<u64, ErrorCode> {
+        Ok(nanoseconds(net::keep_alive_interval(self.open()?)?))
+    }
+
+    /// `set-keep-alive-interval`, in nanoseconds; rounded up to seconds, 32767 at most.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`]: 0.
+    pub fn set_keep_alive_interval(&mut self, nanoseconds: u64) -> Result<(), ErrorCode> {
+        net::set_keep_alive_interval(self.open()?, keep_alive_seconds(nanoseconds)?)
+    }
+
+    /// `keep-alive-count`
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn keep_alive_count(&self) -> Result<u32, ErrorCode> {
+        net::keep_alive_count(self.open()?)
+    }
+
+    /// `set-keep-alive-count`; 127 at most.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`]: 0.
+    pub fn set_keep_alive_count(&mut self, count: u32) -> Result<(), ErrorCode> {
+        if count == 0 {
+            return Err(ErrorCode::Invalid);
+        }
+        net::set_keep_alive_count(self.open()?, count.min(MOST_KEEP_ALIVES))
+    }
+
+    /// `hop-limit`
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn hop_limit(&self) -> Result<u8, ErrorCode> {
+        net::hop_limit(self.open()?, self.family == AddressFamily::Ipv6)
+    }
+
+    /// `set-hop-limit`
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`]: 0.
+    pub fn set_hop_limit(&mut self, hops: u8) -> Result<(), ErrorCode> {
+        if hops == 0 {
+            return Err(ErrorCode::Invalid);
+        }
+        net::set_hop_limit(self.open()?, self.family == AddressFamily::Ipv6, hops)
+    }
+
+    /// `receive-buffer-size`, in bytes.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn receive_buffer_size(&self) -> Result<u64, ErrorCode> {
+        net::receive_buffer_size(self.open()?)
+    }
+
+    /// `set-receive-buffer-size`, in bytes, which are clamped to what the system has.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`]: 0.
+    pub fn set_receive_buffer_size(&mut self, bytes: u64) -> Result<(), ErrorCode> {
+        if bytes == 0 {
+            return Err(ErrorCode::Invalid);
+        }
+        net::set_receive_buffer_size(self.open()?, bytes)
+    }
+
+    /// `send-buffer-size`, in bytes.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn send_buffer_size(&self) -> Result<u64, ErrorCode> {
+        net::send_buffer_size(self.open()?)
+    }
+
+    /// `set-send-buffer-size`, in bytes, which are clamped to what the system has.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`]: 0.
+    pub fn set_send_buffer_size(&mut self, bytes: u64) -> Result<(), ErrorCode> {
+        if bytes == 0 {
+            return Err(ErrorCode::Invalid);
+        }
+        net::set_send_buffer_size(self.open()?, bytes)
+    }
+
+    /// The descriptor, while there is anything to be done with it.
+    fn open(&self) -> Result<BorrowedFd<'_>, ErrorCode> {
+        match self.state {
+            State::Closed => Err(ErrorCode::InvalidState),
+            _ => Ok(self.fd.as_fd()),
+        }
+    }
+
+    /// Why something cannot be started.
+    const fn wrong_state(&self) -> ErrorCode {
+        match self.state {
+            State::BindInProgress { .. } | State::ListenInProgress | State::ConnectInProgress { .. } => {
+                ErrorCode::Already
+            }
+            _ => ErrorCode::InvalidState,
+        }
+    }
+}
+
+/// A time between signs of life, as Linux has it.
+fn keep_alive_seconds(nanoseconds: u64) -> Result<Duration, ErrorCode> {
+    match nanoseconds.div_ceil(1_000_000_000) {
+        0 => Err(ErrorCode::Invalid),
+        seconds => Ok(Duration::from_secs(seconds.min(LONGEST_KEEP_ALIVE))),
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,14 +1,23 @@
 //! Byte streams: where bytes come from and where they go, whatever stands behind them.
 //!
-//! A [`Source`] and a [`Sink`] read and write ranges of a guest's memory in place. They are closed: the host's descriptors,
-//! and nothing at all. Reading can wait; how long is said by a [`Wait`], since it differs by ABI and by grant, not by stream.
+//! A [`Source`] and a [`Sink`] read and write ranges of a guest's memory in place. They are closed: standard streams, files
+//! and connections. Reading can wait; how long is said by a [`Wait`], since it differs by ABI and by grant, not by stream; and
+//! what for by an [`Interest`].
 
+pub mod sink;
+pub mod source;
 pub mod stdio;
+pub mod waiting;
 
-pub use stdio::{Sink, Source, StreamGrant};
+pub use sink::Sink;
+pub use source::{Available, Source};
+pub use stdio::{StandardInput, StandardOutput, StreamGrant};
+pub use waiting::Waiting;
 
 use crate::ErrorCode;
 use crate::host::clock::Deadline;
+use crate::host::poll::Ready;
+use crate::host::SharedFd;
 use crate::limits::Limit;
 
 /// How long a call may wait.
@@ -47,4 +56,16 @@ impl From<ErrorCode> for Interruption {
     fn from(code: ErrorCode) -> Self {
         Interruption::Failed(code)
     }
+}
+
+/// What has to happen before a call that would have had to wait is worth making again. It owns what it names, so that it can
+/// be waited for while the guest's state is in other hands.
+#[derive(Clone, Debug)]
+pub enum Interest {
+    /// Nothing: the call is answered at once.
+    Now,
+    /// A descriptor of the host is ready for this.
+    Descriptor(SharedFd, Ready),
+    /// The guest's monotonic clock reads this, in nanoseconds.
+    Clock(u64),
 }

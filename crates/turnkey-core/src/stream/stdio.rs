@@ -3,16 +3,17 @@
 //! What is inherited is shared with other processes: its position is the kernel's, and it is never made non-blocking.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::fs::SeekFrom;
 
-use super::{Interruption, Wait};
+use super::{Interest, Interruption, Wait};
 use crate::ErrorCode;
 use crate::filesystem::file::Whence;
 use crate::filesystem::metadata::{FileKind, HostMetadata};
 use crate::host::buffers::Buffers;
 use crate::host::poll::{self, Ready};
-use crate::host::{files, io, process};
+use crate::host::{SharedFd, files, io, process};
 use crate::limits::Limit;
 
 /// Bytes that a pipe with any room at all takes without waiting: POSIX's `PIPE_BUF` on Linux.
@@ -54,28 +55,28 @@ enum Behind {
     Host(HostStream),
 }
 
-/// Where bytes come from.
-#[derive(Debug)]
-pub enum Source {
+/// Standard input. A clone is the same stream.
+#[derive(Clone, Debug)]
+pub enum StandardInput {
     /// The end, at once.
     Null,
     /// A descriptor of the host.
     Host(HostStream),
 }
 
-/// Where bytes go.
-#[derive(Debug)]
-pub enum Sink {
+/// Standard output, or standard error. A clone is the same stream.
+#[derive(Clone, Debug)]
+pub enum StandardOutput {
     /// Nowhere.
     Null,
     /// A descriptor of the host.
     Host(HostStream),
 }
 
-/// A descriptor of the host behind a standard stream.
-#[derive(Debug)]
+/// A descriptor of the host behind a standard stream. A clone is the same stream.
+#[derive(Clone, Debug)]
 pub struct HostStream {
-    fd: OwnedFd,
+    fd: SharedFd,
     kind: FileKind,
     terminal: bool,
 }
@@ -84,7 +85,7 @@ impl HostStream {
     fn new(fd: OwnedFd) -> Result<Self, ErrorCode> {
         let kind = files::stat(fd.as_fd())?.kind;
         let terminal = kind == FileKind::CharacterDevice && process::is_terminal(fd.as_fd());
-        Ok(HostStream { fd, kind, terminal })
+        Ok(HostStream { fd: Arc::new(fd), kind, terminal })
     }
 
     /// What it is.
@@ -111,7 +112,7 @@ impl HostStream {
     /// [`ErrorCode::InvalidSeek`]: a pipe, a terminal.
     pub fn seek(&self, offset: i64, whence: Whence) -> Result<u64, ErrorCode> {
         files::seek(
-            &self.fd,
+            self.fd.as_fd(),
             match whence {
                 Whence::Set => SeekFrom::Start(u64::try_from(offset).map_err(|_| ErrorCode::Invalid)?),
                 Whence::Current => SeekFrom::Current(offset),
@@ -152,6 +153,12 @@ impl HostStream {
         files::sync(self.fd.as_fd())
     }
 
+    /// What a call that would have to wait waits for.
+    #[must_use]
+    pub fn interest(&self, ready: Ready) -> Interest {
+        if self.can_wait() { Interest::Descriptor(SharedFd::clone(&self.fd), ready) } else { Interest::Now }
+    }
+
     /// Whether reading and writing can wait: of a file, never.
     const fn can_wait(&self) -> bool {
         !matches!(self.kind, FileKind::RegularFile)
@@ -182,15 +189,15 @@ pub(crate) fn ready(fd: BorrowedFd<'_>, ready: Ready, wait: Wait) -> Result<(), 
     if poll::wait_for(fd, ready, deadline)? { Ok(()) } else { Err(late) }
 }
 
-impl Source {
+impl StandardInput {
     /// The stream of this number as granted. `None`: it was closed when the process began.
     ///
     /// # Errors
     /// The descriptor cannot be had.
     pub fn open(grant: StreamGrant, number: u8) -> Result<Option<Self>, ErrorCode> {
         Ok(match grant.open(number)? {
-            Behind::Null => Some(Source::Null),
-            Behind::Host(stream) => Some(Source::Host(stream)),
+            Behind::Null => Some(StandardInput::Null),
+            Behind::Host(stream) => Some(StandardInput::Host(stream)),
             Behind::Closed => None,
         })
     }
@@ -201,7 +208,7 @@ impl Source {
     /// What the operating system says; [`ErrorCode::WouldBlock`] or the end of the guest's time, as the wait says.
     #[inline]
     pub fn read(&self, buffers: &mut Buffers<'_>, wait: Wait) -> Result<usize, Interruption> {
-        let Source::Host(stream) = self else {
+        let StandardInput::Host(stream) = self else {
             return Ok(0);
         };
         stream.ready(Ready::Read, wait)?;
@@ -209,15 +216,15 @@ impl Source {
     }
 }
 
-impl Sink {
+impl StandardOutput {
     /// The stream of this number as granted. `None`: it was closed when the process began.
     ///
     /// # Errors
     /// The descriptor cannot be had.
     pub fn open(grant: StreamGrant, number: u8) -> Result<Option<Self>, ErrorCode> {
         Ok(match grant.open(number)? {
-            Behind::Null => Some(Sink::Null),
-            Behind::Host(stream) => Some(Sink::Host(stream)),
+            Behind::Null => Some(StandardOutput::Null),
+            Behind::Host(stream) => Some(StandardOutput::Host(stream)),
             Behind::Closed => None,
         })
     }
@@ -229,14 +236,28 @@ impl Sink {
     /// # Errors
     /// What the operating system says; [`ErrorCode::WouldBlock`] or the end of the guest's time, as the wait says.
     #[inline]
-    pub fn write(&self, buffers: &mut Buffers<'_>, wait: Wait) -> Result<usize, Interruption> {
-        let Sink::Host(stream) = self else {
+    pub fn write(&self, buffers: &Buffers<'_>, wait: Wait) -> Result<usize, Interruption> {
+        let StandardOutput::Host(stream) = self else {
             return Ok(buffers.bytes().min(MOST_BYTES));
         };
-        if wait != Wait::Forever && stream.can_wait() {
-            stream.ready(Ready::Write, wait)?;
-            buffers.truncate(PIPE_BUF);
+        if wait == Wait::Forever || !stream.can_wait() {
+            return Ok(io::write(stream.fd.as_fd(), buffers)?);
         }
-        Ok(io::write(stream.fd.as_fd(), buffers)?)
+        stream.ready(Ready::Write, wait)?;
+        Ok(io::write(stream.fd.as_fd(), &buffers.first(PIPE_BUF))?)
+    }
+
+    /// Bytes that a write takes now without waiting; 0: it would have to wait.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn room(&self) -> Result<usize, ErrorCode> {
+        match self {
+            StandardOutput::Host(stream) if stream.can_wait() => {
+                let now = Some(crate::host::clock::Deadline::after_ns(0));
+                Ok(if poll::wait_for(stream.fd.as_fd(), Ready::Write, now)? { PIPE_BUF } else { 0 })
+            }
+            _ => Ok(MOST_BYTES),
+        }
     }
 }

@@ -1,0 +1,114 @@
+//! Waiting for several things at once: one wait of the host for descriptors, times of the guest's clock, and the guest's own
+//! end.
+
+use std::os::fd::AsFd;
+
+use super::{Interest, Interruption, Wait};
+use crate::Capabilities;
+use crate::host::SharedFd;
+use crate::host::clock::{Deadline, HostClock};
+use crate::host::poll::{Poll, Ready};
+use crate::limits::Limit;
+
+/// What one call waits for, in the order in which it was added.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    interests: Vec<Interest>,
+    ready: Vec<bool>,
+}
+
+impl Waiting {
+    /// Waits for these.
+    #[must_use]
+    pub fn new(interests: Vec<Interest>) -> Self {
+        Waiting { interests, ready: Vec::new() }
+    }
+
+    /// Adds what is waited for.
+    pub fn push(&mut self, interest: Interest) {
+        self.interests.push(interest);
+    }
+
+    /// Whether what was added as this has happened, as the last [`Waiting::wait`] found it.
+    #[must_use]
+    pub fn is_ready(&self, place: usize) -> bool {
+        self.ready.get(place).copied().unwrap_or(false)
+    }
+
+    /// Waits until one of them has happened, as far as the call may. `false`: none has, and it may wait no longer.
+    ///
+    /// Where the guest's clock stands still, the first time of it is reached at once if nothing else has happened.
+    ///
+    /// # Errors
+    /// [`Interruption::Stopped`]: the guest's own end came first; else what the operating system says.
+    pub fn wait(&mut self, host: &mut Capabilities, wait: Wait) -> Result<bool, Interruption> {
+        let now_ns = host.clocks.now_ns(HostClock::Monotonic);
+        let mut poll = Poll::default();
+        let mut places = Vec::new();
+        let (mut over, mut first_ns) = (false, None::<u64>);
+        for interest in &self.interests {
+            match interest {
+                Interest::Now => over = true,
+                Interest::Clock(at_ns) if *at_ns <= now_ns => over = true,
+                Interest::Clock(at_ns) => first_ns = Some(first_ns.map_or(*at_ns, |first| first.min(*at_ns))),
+                Interest::Descriptor(fd, ready) => places.push(poll.push(fd.as_fd(), *ready)),
+            }
+        }
+        let at_once = Some(Deadline::after_ns(0));
+        if over || wait == Wait::Never || (host.clocks.is_frozen() && first_ns.is_some()) {
+            if !poll.is_empty() {
+                poll.wait(at_once)?;
+            }
+        } else {
+            let timer = first_ns.map(|at_ns| host.clocks.timer(at_ns - now_ns));
+            let end = match wait {
+                Wait::Until(end) => Some(end),
+                _ => host.end,
+            };
+            poll.wait([timer, end].into_iter().flatten().min())?;
+        }
+        let mut any = look(&self.interests, &poll, &places, host.clocks.now_ns(HostClock::Monotonic), &mut self.ready);
+        if let (false, true, Some(at_ns)) = (any, host.clocks.is_frozen() && wait != Wait::Never, first_ns) {
+            host.clocks.sleep_frozen(at_ns.saturating_sub(now_ns));
+            any = look(&self.interests, &poll, &places, host.clocks.now_ns(HostClock::Monotonic), &mut self.ready);
+        }
+        match host.end {
+            Some(end) if !any && wait != Wait::Never && end.left_ns() == 0 => {
+                Err(Interruption::Stopped(Limit::Timeout))
+            }
+            _ => Ok(any),
+        }
+    }
+
+    /// What an executor has to wait for instead: the descriptors, and when to look again at the latest. `None`: something
+    /// has happened already.
+    #[must_use]
+    pub fn into_parts(self, host: &Capabilities) -> Option<(Vec<(SharedFd, Ready)>, Option<Deadline>)> {
+        let now_ns = host.clocks.now_ns(HostClock::Monotonic);
+        let (mut descriptors, mut deadline) = (Vec::new(), host.end);
+        for interest in self.interests {
+            match interest {
+                Interest::Now => return None,
+                Interest::Clock(at_ns) if at_ns <= now_ns => return None,
+                Interest::Clock(at_ns) => {
+                    let timer = host.clocks.timer(at_ns - now_ns);
+                    deadline = Some(deadline.map_or(timer, |first| first.min(timer)));
+                }
+                Interest::Descriptor(fd, ready) => descriptors.push((fd, ready)),
+            }
+        }
+        Some((descriptors, deadline))
+    }
+}
+
+/// Notes which have happened; whether any has.
+fn look(interests: &[Interest], poll: &Poll<'_>, places: &[usize], now_ns: u64, ready: &mut Vec<bool>) -> bool {
+    let mut places = places.iter();
+    ready.clear();
+    ready.extend(interests.iter().map(|interest| match interest {
+        Interest::Now => true,
+        Interest::Clock(at_ns) => *at_ns <= now_ns,
+        Interest::Descriptor(_, ready) => places.next().is_some_and(|place| poll.found(*place, *ready).any()),
+    }));
+    ready.contains(&true)
+}

@@ -1,0 +1,464 @@
+//! `wasi:filesystem`: descriptors, directory entry streams, preopens.
+
+use std::sync::Arc;
+
+use turnkey_core::ErrorCode as Code;
+use turnkey_core::clocks::Clocks;
+use turnkey_core::filesystem::metadata::HostMetadata;
+use turnkey_core::filesystem::{
+    Access, Directory, Entries, File, FileFlags, Inodes, OpenHow, Opened, Request, Unresolved, names,
+};
+use turnkey_core::limits::Budget;
+use turnkey_core::stream::{Sink, Source};
+use wasmtime::component::{Resource, WasmList};
+
+use crate::call::{Call, Kept};
+use crate::fault::Outcome;
+use crate::interface::{Interface, State, answer};
+use crate::io::error::IoError;
+use crate::io::streams::{InputStream, OutputStream};
+use crate::lower::ReadingAt;
+use crate::slab::Id;
+
+pub(crate) mod types;
+
+use types::{
+    Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode, MetadataHashValue,
+    NewTimestamp, OpenFlags, PathFlags,
+};
+
+/// `descriptor`
+#[derive(Debug)]
+pub(crate) struct Descriptor {
+    kind: Kind,
+    flags: DescriptorFlags,
+}
+
+/// What stands behind a descriptor. Streams share it.
+#[derive(Debug)]
+enum Kind {
+    File(Arc<File>),
+    Directory(Arc<Directory>),
+    /// A file or a directory: it is found out when it is first used. `None` only meanwhile.
+    Unresolved(Option<Unresolved>),
+}
+
+/// `directory-entry-stream`: a listing, on a descriptor of its own.
+#[derive(Debug)]
+pub(crate) struct DirectoryEntryStream {
+    directory: Directory,
+    entries: Entries,
+    cookie: u64,
+}
+
+impl Kept for Descriptor {
+    fn dropped(self, _: Id, call: &mut Call<'_>) {
+        if let Kind::File(file) = self.kind
+            && Arc::strong_count(&file) > 1
+        {
+            call.p2.streamed.push(file);
+        }
+    }
+}
+
+impl Kept for DirectoryEntryStream {
+    fn dropped(self, _: Id, call: &mut Call<'_>) {
+        self.entries.release(&mut call.host.budget);
+    }
+}
+
+impl Descriptor {
+    fn directory(directory: Arc<Directory>) -> Self {
+        let mutable = directory.access() == Access::ReadWrite;
+        let flags = if mutable { DescriptorFlags::MUTATE_DIRECTORY } else { DescriptorFlags::default() };
+        Descriptor { flags: DescriptorFlags::READ | flags, kind: Kind::Directory(directory) }
+    }
+
+    /// Finds out what it is, where that was left open.
+    #[inline]
+    fn resolve(&mut self) -> Result<(), Code> {
+        if let Kind::Unresolved(unresolved) = &mut self.kind {
+            let found = match unresolved.take().ok_or(Code::BadDescriptor)?.resolve() {
+                Ok(Opened::File(file)) => Kind::File(Arc::new(file)),
+                Ok(Opened::Directory(directory)) => {
+                    self.flags = Descriptor::directory_flags(self.flags, directory.access());
+                    Kind::Directory(Arc::new(directory))
+                }
+                Ok(Opened::Unresolved(still)) => Kind::Unresolved(Some(still)),
+                Err((still, code)) => {
+                    *unresolved = Some(still);
+                    return Err(code);
+                }
+            };
+            self.kind = found;
+        }
+        Ok(())
+    }
+
+    /// A directory that was asked for to be changed, through a grant that does not allow it, says so.
+    fn directory_flags(asked: DescriptorFlags, access: Access) -> DescriptorFlags {
+        if access == Access::ReadWrite { asked } else { asked & !DescriptorFlags::MUTATE_DIRECTORY }
+    }
+
+    /// The file behind it.
+    ///
+    /// # Errors
+    /// [`Code::IsDirectory`]; or it was not opened for this: [`Code::BadDescriptor`].
+    #[inline]
+    fn as_file(&mut self, flag: DescriptorFlags) -> Result<&Arc<File>, Code> {
+        self.resolve()?;
+        match &self.kind {
+            Kind::File(_) if (self.flags & flag) != flag => Err(Code::BadDescriptor),
+            Kind::File(file) => Ok(file),
+            Kind::Directory(_) => Err(Code::IsDirectory),
+            Kind::Unresolved(_) => Err(Code::BadDescriptor),
+        }
+    }
+
+    /// The directory behind it.
+    ///
+    /// # Errors
+    /// [`Code::NotDirectory`]
+    #[inline]
+    fn as_directory(&mut self) -> Result<&Arc<Directory>, Code> {
+        self.resolve()?;
+        match &self.kind {
+            Kind::Directory(directory) => Ok(directory),
+            _ => Err(Code::NotDirectory),
+        }
+    }
+
+    fn stat(&mut self) -> Result<HostMetadata, Code> {
+        self.resolve()?;
+        match &self.kind {
+            Kind::File(file) => file.stat(),
+            Kind::Directory(directory) => directory.stat(),
+            Kind::Unresolved(_) => Err(Code::BadDescriptor),
+        }
+    }
+}
+
+/// Calls an operation on paths of the directory behind a descriptor, with who asks.
+fn at<R>(
+    call: &mut Call<'_>,
+    this: &Resource<Descriptor>,
+    operation: impl FnOnce(&Directory, &mut Request<'_>) -> Result<R, Code>,
+) -> Outcome<R> {
+    let directory = Arc::clone(call.get_mut(this)?.as_directory()?);
+    Ok(operation(&directory, &mut call.request())?)
+}
+
+/// The same, for an operation on two directories.
+fn between<R>(
+    call: &mut Call<'_>,
+    (this, other): (&Resource<Descriptor>, &Resource<Descriptor>),
+    operation: impl FnOnce(&Directory, &Directory, &mut Request<'_>) -> Result<R, Code>,
+) -> Outcome<R> {
+    let directory = Arc::clone(call.get_mut(this)?.as_directory()?);
+    let other = Arc::clone(call.get_mut(other)?.as_directory()?);
+    Ok(operation(&directory, &other, &mut call.request())?)
+}
+
+fn follow(flags: PathFlags) -> bool {
+    flags == PathFlags::SYMLINK_FOLLOW
+}
+
+type This = Resource<Descriptor>;
+
+/// `wasi:filesystem/preopens`.
+pub(crate) fn define_preopens<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
+    it.func("get-directories", |call, ()| {
+        let mut directories = Vec::with_capacity(call.p2.preopens.len());
+        for place in 0..call.p2.preopens.len() {
+            let Some((directory, name)) = call.p2.preopens.get(place) else { break };
+            let (directory, name) = (Arc::clone(directory), name.clone());
+            directories.push((call.keep(Descriptor::directory(directory))?, name));
+        }
+        Ok(directories)
+    });
+}
+
+/// `wasi:filesystem/types`.
+pub(crate) fn define_types<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
+    it.resource::<Descriptor>("descriptor");
+    it.resource::<DirectoryEntryStream>("directory-entry-stream");
+    define_streams(it);
+    define_files(it);
+    define_paths(it);
+    define_identity(it);
+    it.fails::<_, _, ErrorCode>(
+        "[method]directory-entry-stream.read-directory-entry",
+        |call, (this,): (Resource<DirectoryEntryStream>,)| read_directory_entry(call, &this),
+    );
+    it.func("filesystem-error-code", |call, (err,): (Resource<IoError>,)| {
+        Ok(Some(ErrorCode::from(call.get(&err)?.0)))
+    });
+}
+
+fn define_streams<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
+    it.fails::<_, _, ErrorCode>("[method]descriptor.read-via-stream", |call, (this, offset): (This, u64)| {
+        let file = Arc::clone(call.get_mut(&this)?.as_file(DescriptorFlags::READ)?);
+        Ok(call.keep(InputStream::new(Source::File { file, offset }))?)
+    });
+    it.fails::<_, _, ErrorCode>("[method]descriptor.write-via-stream", |call, (this, offset): (This, u64)| {
+        let file = Arc::clone(call.get_mut(&this)?.as_file(DescriptorFlags::WRITE)?);
+        Ok(call.keep(OutputStream::new(Sink::File { file, offset }))?)
+    });
+    it.fails::<_, _, ErrorCode>("[method]descriptor.append-via-stream", |call, (this,): (This,)| {
+        let file = Arc::clone(call.get_mut(&this)?.as_file(DescriptorFlags::WRITE)?);
+        Ok(call.keep(OutputStream::new(Sink::Append(file)))?)
+    });
+}
+
+fn define_files<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
+    it.fails::<_, _, ErrorCode>(
+        "[method]descriptor.advise",
+        |call, (this, offset, length, advice): (This, u64, u64, Advice)| {
+            let file = call.get_mut(&this)?.as_file(DescriptorFlags::default())?;
+            Ok(file.advise(offset, length, advice.into())?)
+        },
+    );
+    it.fails::<_, _, ErrorCode>("[method]descriptor.sync-data", |call, (this,): (This,)| sync(call, &this, true));
+    it.fails::<_, _, ErrorCode>("[method]descriptor.get-flags", |call, (this,): (This,)| {
+        let descriptor = call.get_mut(&this)?;
+        descriptor.resolve()?;
+        Ok(descriptor.flags)
+    });
+    it.fails::<_, _, ErrorCode>("[method]descriptor.get-type", |call, (this,): (This,)| {
+        let descriptor = call.get_mut(&this)?;
+        descriptor.resolve()?;
+        Ok(match descriptor.kind {
+            Kind::Directory(_) => DescriptorType::Directory,
+            _ => DescriptorType::RegularFile,
+        })
+    });
+    it.fails::<_, _, ErrorCode>("[method]descriptor.set-size", |call, (this, size): (This, u64)| {
+        Ok(call.get_mut(&this)?.as_file(DescriptorFlags::WRITE)?.set_size(size)?)
+    });
+    it.fails::<_, _, ErrorCode>(
+        "[method]descriptor.set-times",
+        |call, (this, accessed, modified): (This, NewTimestamp, NewTimestamp)| {
+            let (accessed, modified) = (accessed.new_time()?, modified.new_time()?);
+            let descriptor = call.get_mut(&this)?;
+            descriptor.resolve()?;
+            if let Kind::File(file) = &descriptor.kind {
+                return Ok(file.set_times(accessed, modified)?);
+            }
+            at(call, &this, |directory, request| directory.set_times(request, accessed, modified))
+        },
+    );
+    it.func("[method]descriptor.read", |call, (this, len, offset): (This, u64, u64)| {
+        Ok(match call.get_mut(&this)?.as_file(DescriptorFlags::READ) {
+            Ok(file) => ReadingAt::Of { file: Arc::clone(file), len, offset },
+            Err(code) => ReadingAt::Failed(code),
+        })
+    });
+    it.with_memory(
+        "[method]descriptor.write",
+        |mut store, state, (this, buffer, offset): (This, WasmList<u8>, u64)| {
+            let (host, p2) = state(store.data_mut());
+            let file = Call { name: "write", host, p2 }.get_mut(&this)?.as_file(DescriptorFlags::WRITE).map(Arc::clone);
+            let buffers = turnkey_core::host::buffers::ReadOnly::new(buffer.as_le_slice(&store));
+            let written = file.and_then(|file| file.write_at(&buffers, offset)).map(|written| written as u64);
+            answer::<u64, ErrorCode>(written.map_err(Into::into))
+        },
+    );
+    it.fails::<_, _, ErrorCode>("[method]descriptor.read-directory", |call, (this,): (This,)| {
+        read_directory(call, &this)
+    });
+    it.fails::<_, _, ErrorCode>("[method]descriptor.sync", |call, (this,): (This,)| sync(call, &this, false));
+}
+
+fn sync(call: &mut Call<'_>, this: &This, data_only: bool) -> Outcome {
+    let descriptor = call.get_mut(this)?;
+    descriptor.resolve()?;
+    Ok(match &descriptor.kind {
+        Kind::File(file) if data_only => file.sync_data()?,
+        Kind::File(file) => file.sync()?,
+        Kind::Directory(directory) => directory.sync()?,
+        Kind::Unresolved(_) => return Err(Code::BadDescriptor.into()),
+    })
+}
+
+fn define_paths<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
+    it.fails::<_, _, ErrorCode>("[method]descriptor.create-directory-at", |call, (this, path): (This, String)| {
+        at(call, &this, |directory, request| directory.create_directory_at(request, &names::from_text(&path)))
+    });
+    it.fails::<_, _, ErrorCode>("[method]descriptor.stat", |call, (this,): (This,)| {
+        let metadata = call.get_mut(&this)?.stat()?;
+        shown(call, &metadata)
+    });
+    it.fails::<_, _, ErrorCode>(
+        "[method]descriptor.stat-at",
+        |call, (this, path_flags, path): (This, PathFlags, String)| {
+            let metadata = at(call, &this, |directory, request| {
+                directory.stat_at(request, &names::from_text(&path), follow(path_flags))
+            })?;
+            shown(call, &metadata)
+        },
+    );
+    it.fails::<_, _, ErrorCode>(
+        "[method]descriptor.set-times-at",
+        |call, (this, path_flags, path, accessed, modified): (This, PathFlags, String, NewTimestamp, NewTimestamp)| {
+            let (accessed, modified) = (accessed.new_time()?, modified.new_time()?);
+            at(call, &this, |directory, request| {
+                let path = names::from_text(&path);
+                directory.set_times_at(request, &path, follow(path_flags), accessed, modified)
+            })
+        },
+    );
+    it.fails::<_, _, ErrorCode>(
+        "[method]descriptor.link-at",
+        |call, (this, old_path_flags, old_path, new, new_path): (This, PathFlags, String, This, String)| {
+            // As in Preview 1: a link that is to be followed could be swapped meanwhile.
+            if follow(old_path_flags) {
+                return Err(Code::Invalid.into());
+            }
+            between(call, (&this, &new), |directory, new, request| {
+                directory.link_at(request, &names::from_text(&old_path), new, &names::from_text(&new_path))
+            })
+        },
+    );
+    it.fails::<_, _, ErrorCode>(
+        "[method]descriptor.open-at",
+        |call, (this, path_flags, path, open_flags, flags): (This, PathFlags, String, OpenFlags, DescriptorFlags)| {
+            open_at(call, &this, path_flags, &path, open_flags, flags)
+        },
+    );
+    it.fails::<_, _, ErrorCode>("[method]descriptor.readlink-at", |call, (this, path): (This, String)| {
+        let contents = at(call, &this, |directory, request| directory.readlink_at(request, &names::from_text(&path)))?;
+        // What leads out of everything that the guest has is nothing that it needs to know.
+        if contents.starts_with(b"/") {
+            return Err(Code::NotPermitted.into());
+        }
+        Ok(names::to_text(&contents))
+    });
+    it.fails::<_, _, ErrorCode>("[method]descriptor.remove-directory-at", |call, (this, path): (This, String)| {
+        at(call, &this, |directory, request| directory.remove_directory_at(request, &names::from_text(&path)))
+    });
+    it.fails::<_, _, ErrorCode>(
+        "[method]descriptor.rename-at",
+        |call, (this, old_path, new, new_path): (This, String, This, String)| {
+            between(call, (&this, &new), |directory, new, request| {
+                directory.rename_at(request, &names::from_text(&old_path), new, &names::from_text(&new_path))
+            })
+        },
+    );
+    it.fails::<_, _, ErrorCode>(
+        "[method]descriptor.symlink-at",
+        |call, (this, old_path, new_path): (This, String, String)| {
+            at(call, &this, |directory, request| {
+                directory.symlink_at(request, &names::from_text(&old_path), &names::from_text(&new_path))
+            })
+        },
+    );
+    it.fails::<_, _, ErrorCode>("[method]descriptor.unlink-file-at", |call, (this, path): (This, String)| {
+        at(call, &this, |directory, request| directory.unlink_file_at(request, &names::from_text(&path)))
+    });
+}
+
+fn define_identity<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
+    it.func("[method]descriptor.is-same-object", |call, (this, other): (This, This)| {
+        let one = call.get_mut(&this)?.stat();
+        let other = call.get_mut(&other)?.stat();
+        Ok(matches!((one, other), (Ok(one), Ok(other)) if one.is_same_file(&other)))
+    });
+    it.fails::<_, _, ErrorCode>("[method]descriptor.metadata-hash", |call, (this,): (This,)| {
+        let metadata = call.get_mut(&this)?.stat()?;
+        hash(call, &metadata)
+    });
+    it.fails::<_, _, ErrorCode>(
+        "[method]descriptor.metadata-hash-at",
+        |call, (this, path_flags, path): (This, PathFlags, String)| {
+            let metadata = at(call, &this, |directory, request| {
+                directory.stat_at(request, &names::from_text(&path), follow(path_flags))
+            })?;
+            hash(call, &metadata)
+        },
+    );
+}
+
+/// What may be shown of a file needs three things of the guest's, borrowed apart.
+fn of_guest<'a>(call: &'a mut Call<'_>) -> (&'a Clocks, &'a mut Inodes, &'a mut Budget) {
+    (&call.host.clocks, &mut call.host.inodes, &mut call.host.budget)
+}
+
+fn shown(call: &mut Call<'_>, metadata: &HostMetadata) -> Outcome<DescriptorStat> {
+    let (clocks, inodes, budget) = of_guest(call);
+    Ok(metadata.shown(clocks, inodes, budget)?.into())
+}
+
+/// Numbers of the guest's own that tell files apart.
+fn hash(call: &mut Call<'_>, metadata: &HostMetadata) -> Outcome<MetadataHashValue> {
+    let (clocks, inodes, budget) = of_guest(call);
+    let shown = metadata.shown(clocks, inodes, budget)?;
+    Ok(MetadataHashValue { lower: shown.inode, upper: shown.device })
+}
+
+fn open_at(
+    call: &mut Call<'_>,
+    this: &This,
+    path_flags: PathFlags,
+    path: &str,
+    open_flags: OpenFlags,
+    flags: DescriptorFlags,
+) -> Outcome<Resource<Descriptor>> {
+    let has = |flag| (flags & flag) == flag;
+    let open = |flag| (open_flags & flag) == flag;
+    let how = OpenHow {
+        follow: follow(path_flags),
+        create: open(OpenFlags::CREATE),
+        exclusive: open(OpenFlags::EXCLUSIVE),
+        truncate: open(OpenFlags::TRUNCATE),
+        directory: open(OpenFlags::DIRECTORY),
+        read: has(DescriptorFlags::READ),
+        write: has(DescriptorFlags::WRITE),
+        flags: FileFlags {
+            append: false,
+            data_sync: has(DescriptorFlags::DATA_INTEGRITY_SYNC),
+            // Reads that see synchronised data are written like that on Linux.
+            sync: has(DescriptorFlags::FILE_INTEGRITY_SYNC) || has(DescriptorFlags::REQUESTED_WRITE_SYNC),
+        },
+    };
+    call.must_have_descriptor()?;
+    let opened = at(call, this, |directory, request| directory.open_at(request, &names::from_text(path), how))?;
+    let descriptor = match opened {
+        Opened::File(file) => Descriptor { kind: Kind::File(Arc::new(file)), flags },
+        Opened::Directory(directory) => {
+            let flags = Descriptor::directory_flags(flags, directory.access());
+            Descriptor { kind: Kind::Directory(Arc::new(directory)), flags }
+        }
+        Opened::Unresolved(unresolved) => Descriptor { kind: Kind::Unresolved(Some(unresolved)), flags },
+    };
+    Ok(call.keep(descriptor)?)
+}
+
+fn read_directory(call: &mut Call<'_>, this: &This) -> Outcome<Resource<DirectoryEntryStream>> {
+    call.must_have_descriptor()?;
+    // A listing has a position in the kernel, and a descriptor may be listed twice at once.
+    let directory = call.get_mut(this)?.as_directory()?.reopen()?;
+    let entries = Entries::new(&directory, call.host.sorted_listings, &mut call.host.budget)?;
+    Ok(call.keep(DirectoryEntryStream { directory, entries, cookie: 0 })?)
+}
+
+fn read_directory_entry(
+    call: &mut Call<'_>,
+    this: &Resource<DirectoryEntryStream>,
+) -> Outcome<Option<DirectoryEntry>> {
+    let gone = || wasmtime::format_err!("the directory entry stream is not there");
+    let stream = call.p2.table.directory_entry_streams.get_mut(this.rep()).ok_or_else(gone)?;
+    let (inodes, budget) = (&mut call.host.inodes, &mut call.host.budget);
+    let (mut found, mut cookie) = (None, stream.cookie);
+    stream.entries.read(&stream.directory, false, stream.cookie, inodes, budget, |entry| {
+        if found.is_some() {
+            return false;
+        }
+        cookie = entry.next_cookie;
+        if entry.name != b"." && entry.name != b".." {
+            found = Some(DirectoryEntry { descriptor_type: entry.kind.into(), name: names::to_text(entry.name) });
+        }
+        true
+    })?;
+    stream.cookie = cookie;
+    Ok(found)
+}

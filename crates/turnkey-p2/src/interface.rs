@@ -1,0 +1,221 @@
+//! An interface while its functions are named: what becomes of each is decided here, once. It goes into a guest's linker,
+//! if the guest imports it; or its name into a list.
+
+use turnkey_core::host::reactor;
+use turnkey_core::stream::{Wait, Waiting};
+use turnkey_core::{Capabilities, ErrorCode};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, ResourceType};
+
+use crate::call::{Call, Kept};
+use crate::fault::{Fault, Outcome};
+use crate::state::Preview2;
+
+/// How the state of Preview 2 is found in what a store holds.
+pub trait State<T>: Fn(&mut T) -> (&mut Capabilities, &mut Preview2) + Copy + Send + Sync + 'static {}
+
+impl<T, S: Fn(&mut T) -> (&mut Capabilities, &mut Preview2) + Copy + Send + Sync + 'static> State<T> for S {}
+
+/// Where a call waits that can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// In the kernel, on this thread: nothing else runs there. Such a store needs no fiber.
+    Here,
+    /// In an executor, while others run: the store has to be entered asynchronously.
+    InExecutor,
+}
+
+/// What becomes of a function that is named.
+pub(crate) enum To<'a, T: 'static> {
+    /// Its name is noted.
+    Names(&'a mut Vec<&'static str>),
+    /// It is given to a guest, if the guest imports it.
+    Linker { instance: LinkerInstance<'a, T>, wanted: &'a [String], waits: Waits },
+}
+
+/// An interface while its functions are named.
+pub(crate) struct Interface<'a, T: 'static, S> {
+    to: To<'a, T>,
+    state: S,
+    result: wasmtime::Result<()>,
+}
+
+/// How far a function came that can wait.
+pub(crate) enum Step<R> {
+    /// To its end.
+    Done(R),
+    /// It has to be called again when one of these has happened.
+    Wait(Waiting),
+}
+
+/// A function's name without its resource: `read` of `[method]input-stream.read`.
+fn short(name: &'static str) -> &'static str {
+    name.rsplit_once('.').map_or(name, |(_, short)| short)
+}
+
+impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
+    pub(crate) const fn new(to: To<'a, T>, state: S) -> Self {
+        Interface { to, state, result: Ok(()) }
+    }
+
+    /// What the engine said of the functions.
+    pub(crate) fn finish(self) -> wasmtime::Result<()> {
+        self.result
+    }
+
+    /// Does with a name what is to be done; `give` makes the function.
+    fn name(
+        &mut self,
+        name: &'static str,
+        give: impl FnOnce(&mut LinkerInstance<'a, T>, Waits, S) -> wasmtime::Result<()>,
+    ) {
+        match &mut self.to {
+            To::Names(names) => names.push(name),
+            To::Linker { instance, wanted, waits } => {
+                if self.result.is_ok() && wanted.iter().any(|wanted| wanted == name) {
+                    self.result = give(instance, *waits, self.state);
+                }
+            }
+        }
+    }
+
+    /// A kind of resource, which is dropped by the guest.
+    pub(crate) fn resource<R: Kept>(&mut self, name: &'static str) {
+        self.name(name, |instance, _, state| {
+            instance.resource(name, ResourceType::host::<R>(), move |mut store, rep| {
+                let (host, p2) = state(store.data_mut());
+                Call { name, host, p2 }.discard::<R>(rep);
+                Ok(())
+            })
+        });
+    }
+
+    /// A function that gives a value.
+    pub(crate) fn func<P, R>(
+        &mut self,
+        name: &'static str,
+        body: impl Fn(&mut Call<'_>, P) -> wasmtime::Result<R> + Send + Sync + 'static,
+    ) where
+        P: ComponentNamedList + Lift + 'static,
+        R: ComponentType + Lower + 'static,
+    {
+        self.name(name, |instance, _, state| {
+            instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
+                let (host, p2) = state(store.data_mut());
+                Ok((body(&mut Call { name: short(name), host, p2 }, parameters)?,))
+            })
+        });
+    }
+
+    /// A function that gives nothing.
+    pub(crate) fn action<P>(
+        &mut self,
+        name: &'static str,
+        body: impl Fn(&mut Call<'_>, P) -> wasmtime::Result<()> + Send + Sync + 'static,
+    ) where
+        P: ComponentNamedList + Lift + 'static,
+    {
+        self.name(name, |instance, _, state| {
+            instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
+                let (host, p2) = state(store.data_mut());
+                body(&mut Call { name: short(name), host, p2 }, parameters)
+            })
+        });
+    }
+
+    /// A function that gives a value, or a code `E` of the interface's own.
+    pub(crate) fn fails<P, R, E>(
+        &mut self,
+        name: &'static str,
+        body: impl Fn(&mut Call<'_>, P) -> Outcome<R> + Send + Sync + 'static,
+    ) where
+        P: ComponentNamedList + Lift + 'static,
+        R: ComponentType + Lower + 'static,
+        E: ComponentType + Lower + From<ErrorCode> + 'static,
+    {
+        self.func(name, move |call, parameters| answer::<R, E>(body(call, parameters)));
+    }
+
+    /// A function that looks at the guest's memory itself, and gives a value.
+    pub(crate) fn with_memory<P, R>(
+        &mut self,
+        name: &'static str,
+        body: impl Fn(StoreContextMut<'_, T>, S, P) -> wasmtime::Result<R> + Send + Sync + 'static,
+    ) where
+        P: ComponentNamedList + Lift + 'static,
+        R: ComponentType + Lower + 'static,
+    {
+        self.name(name, |instance, _, state| {
+            instance.func_wrap(name, move |store: StoreContextMut<'_, T>, parameters: P| {
+                Ok((body(store, state, parameters)?,))
+            })
+        });
+    }
+
+    /// A function that can wait: `step` is called until it is done, with its parameters and a number of its own that begins
+    /// as 0; what it gives is a tuple, of one value or none. It may wait itself as far as the [`Wait`] that it is given allows.
+    pub(crate) fn waits<P, R>(
+        &mut self,
+        name: &'static str,
+        step: impl Fn(&mut StoreContextMut<'_, T>, S, &P, &mut u64, Wait) -> wasmtime::Result<Step<R>>
+        + Copy
+        + Send
+        + Sync
+        + 'static,
+    ) where
+        P: ComponentNamedList + Lift + Send + Sync + 'static,
+        R: ComponentNamedList + Lower + Send + 'static,
+        T: Send,
+    {
+        self.name(name, |instance, waits, state| match waits {
+            Waits::Here => instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
+                let mut progress = 0;
+                loop {
+                    let (host, p2) = state(store.data_mut());
+                    let longest = Wait::of(false, host.end);
+                    // What has been promised to be written is not written while this thread is in another call.
+                    let wait = if p2.unsent.is_empty() { longest } else { Wait::Never };
+                    match step(&mut store, state, &parameters, &mut progress, wait)? {
+                        Step::Done(results) => return Ok(results),
+                        Step::Wait(waiting) => {
+                            let (host, p2) = state(store.data_mut());
+                            Call { name: short(name), host, p2 }.wait(waiting, longest)?;
+                        }
+                    }
+                }
+            }),
+            Waits::InExecutor => {
+                instance.func_wrap_async(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
+                    Box::new(async move {
+                        let mut progress = 0;
+                        loop {
+                            match step(&mut store, state, &parameters, &mut progress, Wait::Never)? {
+                                Step::Done(results) => return Ok(results),
+                                Step::Wait(mut waiting) => {
+                                    let (host, p2) = state(store.data_mut());
+                                    p2.unsent.add_to(&mut waiting);
+                                    match waiting.into_parts(host) {
+                                        Some((descriptors, deadline)) => reactor::wait(descriptors, deadline).await,
+                                        None => reactor::yield_now().await,
+                                    }
+                                    let (host, p2) = state(store.data_mut());
+                                    Call { name: short(name), host, p2 }.waited()?;
+                                }
+                            }
+                        }
+                    })
+                })
+            }
+        });
+    }
+}
+
+/// What the guest gets of an outcome.
+#[inline]
+pub(crate) fn answer<R, E: From<ErrorCode>>(outcome: Outcome<R>) -> wasmtime::Result<Result<R, E>> {
+    match outcome {
+        Ok(value) => Ok(Ok(value)),
+        Err(Fault::Code(code)) => Ok(Err(E::from(code))),
+        Err(Fault::Trap(error)) => Err(error),
+    }
+}

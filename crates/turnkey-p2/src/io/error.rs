@@ -1,0 +1,78 @@
+//! `wasi:io/error`, and the variant `stream-error` that carries one.
+
+use turnkey_core::ErrorCode;
+use turnkey_core::ending::Stopped;
+use turnkey_core::stream::Interruption;
+use wasmtime::component::{ComponentType, Lower, Resource};
+
+use crate::call::{Call, Kept};
+use crate::interface::{Interface, State};
+
+/// `error`: why an operation of a stream failed.
+#[derive(Debug)]
+pub(crate) struct IoError(pub(crate) ErrorCode);
+
+impl Kept for IoError {}
+
+/// `wasi:io/error`.
+pub(crate) fn define<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
+    it.resource::<IoError>("error");
+    it.func("[method]error.to-debug-string", |call, (this,): (Resource<IoError>,)| {
+        Ok(call.get(&this)?.0.word().to_owned())
+    });
+}
+
+/// `stream-error` of `wasi:io/streams`.
+#[derive(ComponentType, Lower, Debug)]
+#[component(variant)]
+pub(crate) enum StreamError {
+    #[component(name = "last-operation-failed")]
+    LastOperationFailed(Resource<IoError>),
+    #[component(name = "closed")]
+    Closed,
+}
+
+/// How an operation of a stream ends other than well.
+#[derive(Debug)]
+pub(crate) enum StreamFault {
+    /// There is nothing more to be had, or to be given.
+    Closed,
+    /// It failed.
+    Failed(ErrorCode),
+    /// The guest ends.
+    Trap(wasmtime::Error),
+}
+
+pub(crate) type StreamOutcome<R> = Result<R, StreamFault>;
+
+impl From<ErrorCode> for StreamFault {
+    fn from(code: ErrorCode) -> Self {
+        StreamFault::Failed(code)
+    }
+}
+
+impl From<wasmtime::Error> for StreamFault {
+    fn from(error: wasmtime::Error) -> Self {
+        StreamFault::Trap(error)
+    }
+}
+
+impl From<Interruption> for StreamFault {
+    fn from(interruption: Interruption) -> Self {
+        match interruption {
+            Interruption::Failed(code) => StreamFault::Failed(code),
+            Interruption::Stopped(limit) => StreamFault::Trap(Stopped(limit).into()),
+        }
+    }
+}
+
+/// What the guest gets of an outcome: for a failure, an error to hold.
+#[inline]
+pub(crate) fn answer<R>(call: &mut Call<'_>, outcome: StreamOutcome<R>) -> wasmtime::Result<Result<R, StreamError>> {
+    match outcome {
+        Ok(value) => Ok(Ok(value)),
+        Err(StreamFault::Closed) => Ok(Err(StreamError::Closed)),
+        Err(StreamFault::Failed(code)) => Ok(Err(StreamError::LastOperationFailed(call.keep(IoError(code))?))),
+        Err(StreamFault::Trap(error)) => Err(error),
+    }
+}

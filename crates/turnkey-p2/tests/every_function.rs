@@ -1,0 +1,263 @@
+//! Every function of Preview 2 is there, by its name and with its types: a component that imports all that `wit/` defines, one
+//! for each release, is linked and instantiated. Not what a function does: there are other tests for that. Source of truth:
+//! `wit/`, which `wit.rs` holds against the standard.
+#![allow(clippy::disallowed_methods, reason = "tests use the host as it is")]
+#![allow(clippy::unwrap_used, reason = "a test that fails by a panic says enough")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use turnkey_core::{Capabilities, Grants, Limits};
+use turnkey_p2::{Preview2, Waits, table};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Store};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::abi::{AbiVariant, WasmType};
+use wit_parser::{
+    LiftLowerAbi, ManglingAndAbi, Resolve, ResourceIntrinsic, TypeDefKind, UnresolvedPackageGroup, WasmImport, WorldId,
+    WorldItem,
+};
+
+/// The last number of the release that `wit/` has, 0.2.12.
+const NEWEST: u32 = 12;
+
+/// The text of a `.wit` file as it would be in an older release: without the functions that came later.
+fn of_release(text: &str, patch: u32) -> String {
+    let mut older = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let since = line.trim().strip_prefix("@since(version = 0.2.").and_then(|rest| rest.strip_suffix(')'));
+        if since.is_some_and(|since| since.parse::<u32>().unwrap() > patch) {
+            let gated = lines.next().unwrap();
+            assert!(gated.contains(": func(") && gated.ends_with(';'), "no function in one line: `{gated}`");
+        } else {
+            older += &format!("{line}\n");
+        }
+    }
+    older.replace(&format!("@0.2.{NEWEST}"), &format!("@0.2.{patch}"))
+}
+
+/// Definitions, and the world that imports all of them.
+type Definitions = (Resolve, WorldId);
+
+/// What `wit/` defines once its files are edited, with all that is unstable.
+fn definitions(edit: impl Fn(&str) -> String) -> Definitions {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    let parse = |path: &Path| {
+        let text = edit(&fs::read_to_string(path).unwrap());
+        UnresolvedPackageGroup::parse(path, &text).map_err(|(_, error)| error).unwrap()
+    };
+    let packages = fs::read_dir(folder.join("deps")).unwrap().map(|entry| parse(&entry.unwrap().path())).collect();
+    let mut resolve = Resolve { all_features: true, ..Resolve::default() };
+    let package = resolve.push_groups(parse(&folder.join("everything.wit")), packages).unwrap();
+    let world = resolve.select_world(&[package], Some("everything")).unwrap();
+    (resolve, world)
+}
+
+/// The definitions of a release.
+fn release(patch: u32) -> Definitions {
+    definitions(|text| of_release(text, patch))
+}
+
+/// Every function of every interface that the world imports: the interface's name with its version, and the function's.
+fn defined((resolve, world): &Definitions) -> BTreeSet<(String, String)> {
+    let interfaces = resolve.worlds[*world].imports.values().map(|item| match item {
+        WorldItem::Interface { id, .. } => *id,
+        item => panic!("an interface, not {item:?}"),
+    });
+    let of_interface = |id| {
+        let name = resolve.id_of(id).unwrap();
+        resolve.interfaces[id].functions.keys().map(move |function| (name.clone(), function.clone()))
+    };
+    interfaces.flat_map(of_interface).collect()
+}
+
+/// A core module that imports all functions of a world, and what drops its resources, and does nothing with them. What it
+/// exports is what the canonical ABI wants of it.
+fn module((resolve, world): &Definitions) -> Vec<u8> {
+    fn number(mut value: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while value >= 0x80 {
+            bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+        bytes
+    }
+    fn counted(bytes: &[u8]) -> Vec<u8> {
+        [&*number(bytes.len()), bytes].concat()
+    }
+    fn types(of: &[WasmType]) -> Vec<u8> {
+        let byte = |of: &WasmType| match of {
+            WasmType::I32 | WasmType::Pointer | WasmType::Length => 0x7f,
+            WasmType::I64 | WasmType::PointerOrI64 => 0x7e,
+            WasmType::F32 => 0x7d,
+            WasmType::F64 => 0x7c,
+        };
+        counted(&of.iter().map(byte).collect::<Vec<u8>>())
+    }
+    fn section(id: u8, entries: &[Vec<u8>]) -> Vec<u8> {
+        [vec![id], counted(&[number(entries.len()), entries.concat()].concat())].concat()
+    }
+
+    let mangling = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
+    // The first is that of `cabi_realloc`.
+    let mut signatures = vec![[vec![0x60], types(&[WasmType::I32; 4]), types(&[WasmType::I32])].concat()];
+    let mut imports = Vec::new();
+    let mut import = |what, parameters: &[WasmType], results: &[WasmType]| {
+        let (module, name) = resolve.wasm_import_name(mangling, what);
+        let index = number(signatures.len());
+        imports.push([counted(module.as_bytes()), counted(name.as_bytes()), vec![0x00], index].concat());
+        signatures.push([vec![0x60], types(parameters), types(results)].concat());
+    };
+    for (key, item) in &resolve.worlds[*world].imports {
+        let WorldItem::Interface { id, .. } = item else { panic!("an interface, not {item:?}") };
+        let interface = Some(key);
+        for func in resolve.interfaces[*id].functions.values() {
+            let signature = resolve.wasm_signature(AbiVariant::GuestImport, func);
+            import(WasmImport::Func { interface, func }, &signature.params, &signature.results);
+        }
+        for &resource in resolve.interfaces[*id].types.values() {
+            if matches!(resolve.types[resource].kind, TypeDefKind::Resource) {
+                let intrinsic = ResourceIntrinsic::ImportedDrop;
+                import(WasmImport::ResourceIntrinsic { interface, resource, intrinsic }, &[WasmType::I32], &[]);
+            }
+        }
+    }
+
+    let realloc = number(imports.len());
+    [
+        b"\0asm\x01\0\0\0".to_vec(),
+        section(1, &signatures),
+        section(2, &imports),
+        section(3, &[vec![0x00]]),
+        section(5, &[vec![0x00, 0x00]]),
+        section(
+            7,
+            &[
+                [counted(b"memory"), vec![0x02, 0x00]].concat(),
+                [counted(b"cabi_realloc"), vec![0x00], realloc].concat(),
+            ],
+        ),
+        section(10, &[counted(b"\0\0\x0b")]),
+    ]
+    .concat()
+}
+
+/// The component that imports all of the definitions.
+fn component(definitions: &Definitions) -> Vec<u8> {
+    let mut module = module(definitions);
+    embed_component_metadata(&mut module, &definitions.0, definitions.1, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+}
+
+/// Every function that the engine sees a component import.
+fn imported(engine: &Engine, component: &Component) -> BTreeSet<(String, String)> {
+    let mut functions = BTreeSet::new();
+    for (interface, import) in component.component_type().imports(engine) {
+        let ComponentItem::ComponentInstance(instance) = import.ty else { panic!("an instance: `{interface}`") };
+        let exports =
+            instance.exports(engine).filter(|(_, export)| matches!(export.ty, ComponentItem::ComponentFunc(_)));
+        functions.extend(exports.map(|(function, _)| (interface.to_string(), function.to_string())));
+    }
+    functions
+}
+
+#[test]
+fn the_world_imports_every_interface_but_what_a_command_exports() {
+    let (resolve, world) = release(NEWEST);
+    let all: BTreeSet<_> = resolve.interfaces.iter().map(|(id, _)| resolve.id_of(id).unwrap()).collect();
+    let imports = resolve.worlds[world].imports.keys().map(|key| resolve.name_world_key(key));
+    let exported = [format!("wasi:cli/run@0.2.{NEWEST}")];
+    assert_eq!(imports.chain(exported).collect::<BTreeSet<_>>(), all);
+}
+
+#[test]
+fn the_component_of_each_release_imports_every_function_of_it() {
+    let engine = Engine::default();
+    let newest = defined(&release(NEWEST)).len();
+    for patch in 0..=NEWEST {
+        let release = release(patch);
+        let functions = defined(&release);
+        let component = Component::new(&engine, component(&release)).unwrap();
+        assert_eq!(imported(&engine, &component), functions);
+        assert_eq!(functions.len(), newest - usize::from(patch < NEWEST), "0.2.12 has one more than those before");
+        assert!(functions.iter().all(|(interface, _)| interface.ends_with(&format!("@0.2.{patch}"))));
+    }
+}
+
+/// Links a component, and makes an instance of it.
+fn instantiate(component: &[u8], waits: Waits) -> wasmtime::Result<()> {
+    let engine = Engine::default();
+    let component = Component::new(&engine, component)?;
+    let mut linker = Linker::new(&engine);
+    turnkey_p2::link(&mut linker, &component, waits, |(host, p2): &mut (Capabilities, Preview2)| (host, p2))?;
+
+    let mut host = Capabilities::new(Grants::default(), Limits::default()).unwrap();
+    let p2 = Preview2::new(&mut host).unwrap();
+    let mut store = Store::new(&engine, (host, p2));
+    match waits {
+        Waits::Here => linker.instantiate(&mut store, &component)?,
+        Waits::InExecutor => {
+            let executor = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            executor.block_on(linker.instantiate_async(&mut store, &component))?
+        }
+    };
+    Ok(())
+}
+
+#[test]
+fn every_function_of_every_release_is_there_with_its_types() {
+    for patch in 0..=NEWEST {
+        let component = component(&release(patch));
+        for waits in [Waits::Here, Waits::InExecutor] {
+            instantiate(&component, waits).unwrap_or_else(|error| panic!("0.2.{patch}, {waits:?}: {error:?}"));
+        }
+    }
+}
+
+/// What the engine holds against a function here. Only whether a resource is lent or given it leaves to the component.
+#[test]
+fn a_function_of_other_types_or_of_another_name_is_not_linked() {
+    for (interface, from, to) in [
+        ("wasi:random/random", "get-random-u64: func() -> u64", "get-random-u64: func() -> u32"),
+        ("wasi:clocks/wall-clock", "seconds: u64,\n    nanoseconds: u32,", "nanoseconds: u32,\n    seconds: u64,"),
+        ("wasi:filesystem/types", "bad-descriptor,\n    busy,", "busy,\n    bad-descriptor,"),
+        ("wasi:io/streams", "src: borrow<input-stream>", "src: borrow<output-stream>"),
+        ("wasi:cli/environment", "initial-cwd", "cwd"),
+    ] {
+        let only = |text: &str| text.replace("include wasi:cli/imports", &format!("import {interface}"));
+        let right = component(&definitions(only));
+        let wrong = component(&definitions(|text| only(text).replace(from, to)));
+        for waits in [Waits::Here, Waits::InExecutor] {
+            instantiate(&right, waits).unwrap();
+            assert!(instantiate(&wrong, waits).is_err(), "`{to}` for `{from}`");
+        }
+    }
+}
+
+#[test]
+fn the_table_has_the_functions_and_resources_of_the_standard_in_its_order_and_no_others() {
+    let (resolve, _) = release(NEWEST);
+    let mut interfaces = BTreeSet::new();
+    for (id, interface) in resolve.interfaces.iter() {
+        let name = resolve.id_of(id).unwrap();
+        let name = name.split_once('@').unwrap().0;
+        interfaces.insert(name.to_owned());
+        if name == "wasi:cli/run" {
+            assert!(table::names(name).is_empty(), "`{name}` is exported");
+            continue;
+        }
+        let is_resource = |id| matches!(resolve.types[id].kind, TypeDefKind::Resource);
+        let resources = interface.types.iter().filter(|(_, id)| is_resource(**id)).map(|(name, _)| name);
+        let (functions, others): (Vec<&str>, Vec<&str>) =
+            table::names(name).iter().partition(|name| interface.functions.contains_key(**name));
+        assert_eq!(functions, interface.functions.keys().collect::<Vec<_>>(), "functions of `{name}`");
+        assert_eq!(others, resources.collect::<Vec<_>>(), "resources of `{name}`");
+    }
+    let rows: Vec<_> = table::INTERFACES.iter().map(|row| row.name.to_owned()).collect();
+    assert_eq!(rows.len(), interfaces.len(), "each has one row");
+    assert_eq!(BTreeSet::from_iter(rows), interfaces);
+}
