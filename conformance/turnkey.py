@@ -14,11 +14,11 @@ import subprocess
 COMMAND = shlex.split(os.environ.get("TURNKEY", "turnkey"))
 
 # What is claimed here is run, and must pass; the rest is skipped by the runner. A preview is added when all of its
-# tests pass.
-WASI_VERSIONS = ["wasm32-wasip1"]
+# tests pass. Of Preview 2 there are none but those of Preview 1 as components (`--components`).
+WASI_VERSIONS = ["wasm32-wasip1", "wasm32-wasip2"]
 WASI_WORLDS = ["wasi:cli/command"]
 
-# The suite's modules are unoptimised, about 2 MB each, and none is in the cache the first time. On a small machine
+# The suite's programs are unoptimised, about 2 MB each, and none is in the cache the first time. On a small machine
 # compiling one takes longer than the runner's five seconds, which are meant for the test itself.
 TIMEOUT_SECONDS = 60.0
 
@@ -48,11 +48,11 @@ def get_timeout_seconds():
 
 
 def compute_argv(test_path, args_env_root, proposals, wasi_world, wasi_version):
-    """One test's command line: grants first, as all words after the module belong to the guest."""
+    """One test's command line: grants first, as all words after the program belong to the guest."""
     if wasi_version not in WASI_VERSIONS or wasi_world not in WASI_WORLDS:
         raise ValueError(f"not claimed to be supported: {wasi_version}, {wasi_world}")
     if proposals:
-        raise ValueError(f"no test of Preview 1 needs proposals: {proposals}")
+        raise ValueError(f"no test of these needs proposals: {proposals}")
     arguments, environment, root = args_env_root
     grants = []
     for name, value in environment.items():

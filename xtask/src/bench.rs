@@ -1,12 +1,14 @@
-//! `cargo xtask bench hostcalls|startup`: Turnkey beside a peer, in one run, as ratios.
+//! `cargo xtask bench hostcalls|startup|echo|connections`: Turnkey beside a peer, in one run, as ratios.
 //!
 //! Not a benchmark harness for functions: whole processes are run, in turn, so that a noisy machine is noisy for all of
 //! them. The bounds are those of SPECIFICATION.md, and are only enforced with `--check`.
 #![allow(clippy::disallowed_methods, reason = "a bench measures with the real clock and starts programs")]
 
-use std::path::PathBuf;
-
 mod bounds;
+mod client;
+mod connections;
+mod echo;
+mod form;
 mod hostcalls;
 mod hosts;
 mod lines;
@@ -14,6 +16,7 @@ mod machine;
 mod measured;
 mod options;
 mod scratch;
+mod server;
 mod startup;
 mod statistics;
 mod table;
@@ -22,9 +25,17 @@ pub(crate) mod tree;
 use options::Options;
 
 const USAGE: &str = "\
-usage: cargo xtask bench hostcalls|startup [OPTIONS]
+usage: cargo xtask bench hostcalls|startup|echo|connections [OPTIONS]
 
-  --rounds N     rounds, each with every host in it (hostcalls: 5, startup: 60)
+  hostcalls      each host call, by itself
+  startup        whole runs of a small program
+  echo           a component that sends back what comes over TCP: round trips, and many bytes at once
+  connections    the memory of a process whose component serves 1000 connections
+
+  --component    the program as a component of Preview 2, not as a module (hostcalls, startup)
+  --python FILE  run this component of guests/python too, and not the one that `cargo xtask guests python`
+                 has left (startup --component)
+  --rounds N     rounds, each with every host in it (hostcalls, echo: 5, startup: 60, connections: 3)
   --only A,B     only these operations (hostcalls)
   --json FILE    write everything that was measured, and on what
   --folder DIR   where the guests of `hostcalls` have their files (a folder in memory, if there is one)
@@ -45,6 +56,8 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
     match name.as_str() {
         "hostcalls" => hostcalls::run(&options),
         "startup" => startup::run(&options),
+        "echo" => echo::run(&options),
+        "connections" => connections::run(&options),
         _ => Err(USAGE.to_owned()),
     }
 }
@@ -58,11 +71,18 @@ fn write_json(options: &Options, report: &serde_json::Value) -> Result<(), Strin
     std::fs::write(path, text + "\n").map_err(|error| format!("cannot write `{}`: {error}", path.display()))
 }
 
-/// A program of the committed guests.
-fn guest(name: &str) -> Result<PathBuf, String> {
-    let path = tree::root().join("guests/bin").join(name);
-    if path.is_file() {
-        return Ok(path);
+/// The places of a round, beginning with another one each time: none is always first.
+fn turns(round: usize, count: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |turn| (round + turn) % count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::turns;
+
+    #[test]
+    fn everyone_has_a_turn_in_every_round() {
+        assert_eq!(turns(0, 3).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(turns(4, 3).collect::<Vec<_>>(), [1, 2, 0]);
     }
-    Err(format!("no `guests/bin/{name}`\nhint: `cargo xtask guests` compiles the guest programs"))
 }

@@ -1,20 +1,26 @@
-//! `cargo xtask conformance --suite FOLDER`: the WASI project's own test suite, by its own runner.
+//! `cargo xtask conformance --suite FOLDER [--components]`: the WASI project's own test suite, by its own runner.
 //!
 //! Nothing of the suite is kept here but the adapter, conformance/turnkey.py. All of the tests have to pass: there is
 //! no list of known failures.
+//!
+//! The suite has no tests of Preview 2. With `--components` it runs those of Preview 1, each made a component with the
+//! adapter that compilers use: what they do then goes through Preview 2. What cannot pass that way is in
+//! conformance/components.toml, and has to fail.
 #![allow(clippy::disallowed_methods, reason = "a task works on the developer's files and starts programs")]
 
 use std::ffi::OsString;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use xtask::componentize::{Kind, componentize_file};
 
 use crate::bench::tree;
 
 const USAGE: &str = "\
-usage: cargo xtask conformance --suite FOLDER
+usage: cargo xtask conformance --suite FOLDER [--components]
 
 FOLDER is the suite with its compiled tests:
   git clone --depth 1 --branch prod/testsuite-base https://github.com/WebAssembly/wasi-testsuite FOLDER
@@ -25,8 +31,11 @@ TURNKEY=COMMAND tests that command instead of this tree's release build; PYTHON 
 /// The languages whose tests the suite has for Preview 1.
 const LANGUAGES: [&str; 3] = ["assemblyscript", "c", "rust"];
 
-/// The one preview that Turnkey has so far. The adapter says so too.
+/// The preview that the suite's tests are of.
 const VERSION: &str = "wasm32-wasip1";
+
+/// What they are as components: the suite's runner knows the name.
+const VERSION_OF_COMPONENTS: &str = "wasm32-wasip2";
 
 /// The oldest Python that the suite's runner works with, as Python writes a version.
 const PYTHON_AT_LEAST: &str = "(3, 12)";
@@ -39,8 +48,9 @@ const PYTHONS: [&str; 4] = ["python3", "python3.14", "python3.13", "python3.12"]
 /// # Errors
 /// No suite, no Python, a build that failed, or how many tests did not pass.
 pub(crate) fn run(words: &[String]) -> Result<(), String> {
-    let suite = match words {
-        [flag, folder] if flag == "--suite" => PathBuf::from(folder),
+    let (suite, components) = match words {
+        [flag, folder] if flag == "--suite" => (PathBuf::from(folder), false),
+        [flag, folder, also] if flag == "--suite" && also == "--components" => (PathBuf::from(folder), true),
         _ => return Err(USAGE.to_owned()),
     };
     let runner = suite.join("test-runner/wasi_test_runner.py");
@@ -53,9 +63,14 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
     let python = virtual_environment(&suite)?;
     let command = command_under_test()?;
     let work = tree::target().join("conformance");
-    let tests = copy_tests(&suite, &work)?;
+    let tests = copy_tests(&suite, &work, components)?;
+    let mut run = Command::new(python);
+    run.arg(runner).arg("--test-suite").args(tests).env("TURNKEY", command);
+    if components {
+        run.arg("--expectations").arg(tree::root().join("conformance/components.toml"));
+    }
     let results = work.join("results.json");
-    run_tests(&python, &runner, &command, &tests, &results)?;
+    run_tests(&mut run, &results)?;
     Tally::read(&results)?.verdict()
 }
 
@@ -118,10 +133,11 @@ fn succeed(command: &mut Command) -> Result<(), String> {
 }
 
 /// Copies the tests: they write into folders beside themselves, and a suite that is somebody's clone stays as it was.
-fn copy_tests(suite: &Path, work: &Path) -> Result<Vec<PathBuf>, String> {
+fn copy_tests(suite: &Path, work: &Path, components: bool) -> Result<Vec<PathBuf>, String> {
     let copied = LANGUAGES.into_iter().map(|language| {
-        let tests = format!("tests/{language}/testsuite/{VERSION}");
-        let (from, to) = (suite.join(&tests), work.join(&tests));
+        let folder = format!("tests/{language}/testsuite");
+        let version = if components { VERSION_OF_COMPONENTS } else { VERSION };
+        let (from, to) = (suite.join(&folder).join(VERSION), work.join(&folder).join(version));
         if !from.is_dir() {
             return Err(format!(
                 "no `{}`\nhint: the branch without compiled tests was cloned; take prod/testsuite-base",
@@ -129,9 +145,28 @@ fn copy_tests(suite: &Path, work: &Path) -> Result<Vec<PathBuf>, String> {
             ));
         }
         copy_anew(&from, &to).map_err(|error| format!("cannot copy `{}`: {error}", from.display()))?;
+        if components {
+            make_components(&to)?;
+        }
         Ok(to)
     });
     copied.collect()
+}
+
+/// Makes a component of each program in a folder, in its place, and says in the folder's manifest what they are now.
+fn make_components(folder: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("`{}`: {error}", folder.display());
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") {
+            componentize_file(&path, Kind::Command, &path)?;
+        }
+    }
+    let manifest = folder.join("manifest.json");
+    let text = fs::read_to_string(&manifest).map_err(failed)?;
+    let mut described: Value = serde_json::from_str(&text).map_err(|error| format!("{manifest:?}: {error}"))?;
+    described["version"] = VERSION_OF_COMPONENTS.into();
+    fs::write(&manifest, described.to_string()).map_err(failed)
 }
 
 fn copy_anew(from: &Path, to: &Path) -> std::io::Result<()> {
@@ -159,26 +194,15 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 /// Whether the tests passed is read from the results: the runner's exit status is also that of a host that skipped all.
-fn run_tests(
-    python: &Path,
-    runner: &Path,
-    command: &OsString,
-    tests: &[PathBuf],
-    results: &Path,
-) -> Result<(), String> {
+fn run_tests(run: &mut Command, results: &Path) -> Result<(), String> {
     if results.exists() {
         fs::remove_file(results).map_err(|error| format!("`{}`: {error}", results.display()))?;
     }
-    Command::new(python)
-        .arg(runner)
-        .arg("--runtime-adapter")
+    run.arg("--runtime-adapter")
         .arg(tree::root().join("conformance/turnkey.py"))
         .arg("--json-output-location")
         .arg(results)
         .arg("--disable-colors")
-        .arg("--test-suite")
-        .args(tests)
-        .env("TURNKEY", command)
         // Its own calls that a later Python deprecates are no news to us.
         .env("PYTHONWARNINGS", "ignore::DeprecationWarning")
         // Neither the suite nor the adapter gets a `__pycache__` beside it.
@@ -192,6 +216,8 @@ fn run_tests(
 #[derive(Debug, Default, PartialEq)]
 struct Tally {
     passed: u64,
+    /// Those that were said to fail, and did.
+    failed_as_expected: u64,
     total: u64,
     others: Vec<String>,
 }
@@ -217,6 +243,7 @@ impl Tally {
         self.total += 1;
         match test["outcome"].as_str() {
             Some("pass") => self.passed += 1,
+            Some("xfail") => self.failed_as_expected += 1,
             outcome => {
                 let name = test["name"].as_str().unwrap_or("?");
                 self.others.push(format!("{name}: {}", outcome.unwrap_or("?")));
@@ -224,14 +251,18 @@ impl Tally {
         }
     }
 
-    /// Every test has to have run and passed; none at all is no success either.
+    /// Every test has to have run and passed, but for those that had to fail; none at all is no success either.
     fn verdict(&self) -> Result<(), String> {
-        let Self { passed, total, .. } = self;
-        if *total > 0 && passed == total {
-            println!("conformance: {passed} of {total} tests passed");
+        let Self { passed, failed_as_expected, total, .. } = self;
+        let mut summary = format!("conformance: {passed} of {total} tests passed");
+        if *failed_as_expected > 0 {
+            write!(summary, ", {failed_as_expected} failed as expected").map_err(|error| error.to_string())?;
+        }
+        if *passed > 0 && passed + failed_as_expected == *total {
+            println!("{summary}");
             return Ok(());
         }
-        Err(format!("conformance: {passed} of {total} tests passed\n{}", self.others.join("\n")))
+        Err(format!("{summary}\n{}", self.others.join("\n")))
     }
 }
 
@@ -251,6 +282,18 @@ mod tests {
         assert_eq!((tally.passed, tally.total), (1, 3));
         assert_eq!(tally.others, ["b: skip", "c: fail"]);
         assert!(tally.verdict().is_err());
+    }
+
+    #[test]
+    fn a_test_that_has_to_fail_must_not_pass() {
+        let of = |outcome: &str| {
+            let tests = format!(r#"{{"tests": [{{"name": "a", "outcome": "pass"}}, {{"name": "b", {outcome}}}]}}"#);
+            Tally::parse(&format!(r#"{{"results": [{tests}]}}"#)).unwrap()
+        };
+        assert_eq!(of(r#""outcome": "xfail""#).verdict(), Ok(()));
+        let passes = of(r#""outcome": "xpass""#);
+        assert_eq!(passes.others, ["b: xpass"]);
+        assert!(passes.verdict().is_err());
     }
 
     #[test]

@@ -98,15 +98,6 @@ impl Call<'_> {
         }
     }
 
-    /// Takes out of the table what the guest has handed over for good.
-    #[inline]
-    pub(crate) fn take<R: Kept>(&mut self, resource: &Resource<R>) -> Option<R> {
-        let taken = R::slab_mut(&mut self.p2.table).remove(resource.rep())?;
-        self.p2.handles -= 1;
-        self.host.budget.give_host(HANDLE_BYTES);
-        Some(taken)
-    }
-
     /// Room to read to, where it is not known yet how much there is. To be put back into [`Preview2::scratch`].
     ///
     /// # Errors

@@ -48,6 +48,17 @@ pub(crate) enum Step<R> {
     Wait(Waiting),
 }
 
+/// Functions that tell a guest nothing of the world outside, and change nothing in it; or whose bodies say so themselves by
+/// [`Preview2::news`].
+const QUIET: [&str; 6] = [
+    "[method]descriptor.get-flags",
+    "[method]descriptor.get-type",
+    "[method]descriptor.stat",
+    "[method]descriptor.metadata-hash",
+    "[method]descriptor.metadata-hash-at",
+    "[method]directory-entry-stream.read-directory-entry",
+];
+
 /// A function's name without its resource: `read` of `[method]input-stream.read`.
 fn short(name: &'static str) -> &'static str {
     name.rsplit_once('.').map_or(name, |(_, short)| short)
@@ -99,9 +110,11 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
         P: ComponentNamedList + Lift + 'static,
         R: ComponentType + Lower + 'static,
     {
+        let news = u64::from(!QUIET.contains(&name));
         self.name(name, |instance, _, state| {
             instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                 let (host, p2) = state(store.data_mut());
+                p2.news += news;
                 Ok((body(&mut Call { name: short(name), host, p2 }, parameters)?,))
             })
         });
@@ -118,6 +131,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
         self.name(name, |instance, _, state| {
             instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                 let (host, p2) = state(store.data_mut());
+                p2.news += 1;
                 body(&mut Call { name: short(name), host, p2 }, parameters)
             })
         });
@@ -146,7 +160,8 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
         R: ComponentType + Lower + 'static,
     {
         self.name(name, |instance, _, state| {
-            instance.func_wrap(name, move |store: StoreContextMut<'_, T>, parameters: P| {
+            instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
+                state(store.data_mut()).1.news += 1;
                 Ok((body(store, state, parameters)?,))
             })
         });
@@ -172,6 +187,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
                 let mut progress = 0;
                 loop {
                     let (host, p2) = state(store.data_mut());
+                    p2.news += 1;
                     let longest = Wait::of(false, host.end);
                     // What has been promised to be written is not written while this thread is in another call.
                     let wait = if p2.unsent.is_empty() { longest } else { Wait::Never };
@@ -187,12 +203,19 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
             Waits::InExecutor => {
                 instance.func_wrap_async(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                     Box::new(async move {
+                        state(store.data_mut()).1.news += 1;
                         let mut progress = 0;
                         loop {
                             match step(&mut store, state, &parameters, &mut progress, Wait::Never)? {
                                 Step::Done(results) => return Ok(results),
                                 Step::Wait(mut waiting) => {
                                     let (host, p2) = state(store.data_mut());
+                                    if waiting.moves_clock(host) {
+                                        let longest = Wait::of(false, host.end);
+                                        Call { name: short(name), host, p2 }.wait(waiting, longest)?;
+                                        reactor::yield_now().await;
+                                        continue;
+                                    }
                                     p2.unsent.add_to(&mut waiting);
                                     match waiting.into_parts(host) {
                                         Some((descriptors, deadline)) => reactor::wait(descriptors, deadline).await,

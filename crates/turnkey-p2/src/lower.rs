@@ -27,8 +27,11 @@ use crate::filesystem::types::ErrorCode;
 use crate::interface::State;
 use crate::io::error::{StreamError, StreamFault, answer};
 
-/// A read of so many bytes at the most goes through a buffer of this size, which costs less than asking how many there are.
-const SHORT: usize = 1024;
+/// A read of so many bytes at the most goes through a buffer on the stack.
+const SHORT: usize = 256;
+
+/// One of so many goes through the buffer that is kept for that: copying them costs less than asking how many there are.
+const MIDDLING: usize = 16 << 10;
 
 /// Bytes of the longest list that one read makes: the guest gets the rest with its next one.
 const LONGEST: usize = 4 << 20;
@@ -98,7 +101,8 @@ unsafe impl<T: 'static, S: State<T>> Lower for Reading<T, S> {
             let read = stream.source.read(&mut Buffers::whole(&mut short[..len]), self.wait);
             return self.told(cx, ty, offset, &short, read);
         }
-        match stream.source.available() {
+        let available = if len <= MIDDLING { Ok(Available::Unknown) } else { stream.source.available() };
+        match available {
             Ok(Available::Bytes(0)) => self.told(cx, ty, offset, &[], Ok(0)),
             Ok(Available::Bytes(available)) => {
                 let bytes = usize::try_from(available).unwrap_or(usize::MAX).min(len);

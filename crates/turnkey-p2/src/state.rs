@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use turnkey_core::filesystem::metadata::HostMetadata;
 use turnkey_core::filesystem::{Directory, File, names};
 use turnkey_core::stream::{StandardInput, StandardOutput};
 use turnkey_core::{Capabilities, ErrorCode};
 
 use crate::cli::{TerminalInput, TerminalOutput};
-use crate::filesystem::{Descriptor, DirectoryEntryStream};
+use crate::filesystem::{Descriptor, DirectoryEntryStream, Seen};
 use crate::io::error::IoError;
 use crate::io::poll::Pollable;
 use crate::io::streams::{InputStream, OutputStream};
 use crate::io::unsent::Unsent;
-use crate::slab::Slab;
+use crate::slab::{Id, Slab};
 use crate::sockets;
 
 /// The state of Preview 2 for one guest.
@@ -30,6 +31,13 @@ pub struct Preview2 {
     pub(crate) unsent: Unsent,
     /// Files whose descriptor has been dropped while a stream still stands on them.
     pub(crate) streamed: Vec<Arc<File>>,
+    /// Calls by which the guest may have learned something of the world outside, or changed something in it. As long as there
+    /// are no more of them, what was true of a file is as true as it can get.
+    pub(crate) news: u64,
+    /// The directory that a listing was last begun of, and what it was like then.
+    pub(crate) listed: Option<(Id, HostMetadata)>,
+    /// What the last look at a name found.
+    pub(crate) seen: Option<Seen>,
     /// Where bytes are read to before it is known how many there are. Made when it is first needed.
     pub(crate) scratch: Vec<u8>,
 }

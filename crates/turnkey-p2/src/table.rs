@@ -59,7 +59,11 @@ pub const INTERFACES: [Row; 29] = [
     row("wasi:filesystem/types", Uses::Directories, "names that are not text are escaped, reversibly"),
     row("wasi:filesystem/preopens", Uses::Directories, ""),
     row("wasi:sockets/network", Uses::Network, ""),
-    row("wasi:sockets/instance-network", Uses::Network, "the network itself is no authority: every operation is checked"),
+    row(
+        "wasi:sockets/instance-network",
+        Uses::Network,
+        "the network itself is no authority: every operation is checked",
+    ),
     row("wasi:sockets/ip-name-lookup", Uses::Network, ""),
     row("wasi:sockets/tcp", Uses::Network, ""),
     row("wasi:sockets/tcp-create-socket", Uses::Network, ""),

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-/// One promise: a measured figure is at most a limit.
+/// One promise: a measured figure is at most a limit, or at least.
 pub(super) struct Bound {
     /// What is bounded, in the words of the table.
     pub(super) name: String,
     /// The limit in the words of the table.
     pub(super) limit: String,
-    /// How far under the limit the figure is; negative where it is over, nothing where it was not measured.
+    /// How far within the limit the figure is; negative where it is beyond, nothing where it was not measured.
     pub(super) margin: Option<f64>,
 }
 
@@ -19,6 +19,15 @@ impl Bound {
             name: name.to_owned(),
             limit: format!("≤ {limit:.2}"),
             margin: measured.map(|measured| limit - measured),
+        }
+    }
+
+    /// A figure that is at least `limit`: of what is better the more there is.
+    pub(super) fn at_least(name: &str, measured: Option<f64>, limit: f64) -> Self {
+        Self {
+            name: name.to_owned(),
+            limit: format!("≥ {limit:.2}"),
+            margin: measured.map(|measured| measured - limit),
         }
     }
 
@@ -70,6 +79,8 @@ mod tests {
         assert_eq!(Bound::at_most("/w", Some(0.5), 0.5).verdict(), "met");
         assert_eq!(Bound::at_most("/w", Some(0.51), 0.5).verdict(), "MISSED");
         assert_eq!(Bound::at_most("/w", None, 0.5).verdict(), "not judged");
+        assert_eq!(Bound::at_least("/w", Some(1.3), 1.3).verdict(), "met");
+        assert_eq!(Bound::at_least("/w", Some(1.29), 1.3).verdict(), "MISSED");
     }
 
     #[test]

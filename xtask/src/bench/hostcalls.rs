@@ -1,5 +1,8 @@
 //! Each host call many times, in Turnkey, in a peer, in Node, and natively.
 //!
+//! `--component` takes the same guest as a component: a call of Preview 1 is then one or more of Preview 2, and the adapter's
+//! own work is in the figures of all hosts. Node runs no components.
+//!
 //! The guest takes the time itself, so starting and compiling are not in the figures. It is given one operation at a
 //! time, and the hosts take turns at it: what is compared ran within the same second or two.
 
@@ -10,11 +13,12 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use super::bounds::{self, Bound};
+use super::form::Form;
 use super::hosts::{Host, Kind};
 use super::options::Options;
 use super::scratch::{Scratch, in_memory};
 use super::statistics::{median, per_round, ratio};
-use super::{guest, lines, machine, table, tree, write_json};
+use super::{lines, machine, table, tree, turns, write_json};
 
 const DEFAULT_ROUNDS: usize = 5;
 
@@ -40,39 +44,49 @@ struct Operation {
     /// What the guest calls it.
     word: &'static str,
     output: Output,
-    /// The promised ratio to the peer, where there is one.
-    peer_bound: Option<f64>,
-    /// Is it bounded by native code too?
+    /// The promised ratios to the peer, where there are any.
+    of_module: Option<f64>,
+    of_component: Option<f64>,
+    /// Is a module's call bounded by native code too?
     native_bound: bool,
 }
 
-const fn operation(name: &'static str, peer_bound: Option<f64>) -> Operation {
-    Operation { name, word: name, output: Output::Nowhere, peer_bound, native_bound: true }
+const fn operation(name: &'static str, of_module: Option<f64>, of_component: Option<f64>) -> Operation {
+    Operation { name, word: name, output: Output::Nowhere, of_module, of_component, native_bound: true }
 }
 
 const fn stdout_line(name: &'static str, output: Output) -> Operation {
-    Operation { word: "stdout_line", output, ..operation(name, Some(0.50)) }
+    Operation { word: "stdout_line", output, ..operation(name, Some(0.50), Some(0.45)) }
+}
+
+impl Operation {
+    fn peer_bound(&self, form: Form) -> Option<f64> {
+        match form {
+            Form::Module => self.of_module,
+            Form::Component => self.of_component,
+        }
+    }
 }
 
 const OPERATIONS: &[Operation] = &[
-    operation("clock_time_get", Some(0.40)),
-    operation("fd_read_16", Some(0.55)),
-    operation("fd_write_16", Some(0.75)),
-    operation("fd_seek", Some(0.20)),
-    operation("open_close", Some(0.45)),
-    operation("path_filestat_get", Some(0.20)),
+    operation("clock_time_get", Some(0.40), Some(0.45)),
+    operation("fd_read_16", Some(0.55), Some(0.50)),
+    operation("fd_write_16", Some(0.75), None),
+    operation("fd_seek", Some(0.20), None),
+    operation("open_close", Some(0.45), Some(0.45)),
+    operation("path_filestat_get", Some(0.20), Some(0.30)),
     Operation {
         // The C library's listing has other costs of its own: a comparison with it says little.
         native_bound: false,
-        ..operation("readdir_1000", Some(0.05))
+        ..operation("readdir_1000", Some(0.05), Some(0.15))
     },
     stdout_line("stdout_pipe", Output::Pipe),
     stdout_line("stdout_file", Output::File),
-    operation("read_1m", Some(1.05)),
-    operation("write_1m", Some(1.05)),
-    operation("random_16", None),
-    operation("fd_fdstat_get", None),
-    operation("poll_clock_0", None),
+    operation("read_1m", Some(1.05), Some(0.60)),
+    operation("write_1m", Some(1.05), Some(0.60)),
+    operation("random_16", None, None),
+    operation("fd_fdstat_get", None, None),
+    operation("poll_clock_0", None, None),
 ];
 
 /// Why there is no figure.
@@ -101,7 +115,8 @@ struct Row {
 
 struct Bench {
     hosts: Vec<Host>,
-    module: PathBuf,
+    form: Form,
+    program: PathBuf,
     scratch: Scratch,
 }
 
@@ -137,23 +152,23 @@ fn chosen(options: &Options) -> Result<Vec<&'static Operation>, String> {
 
 impl Bench {
     fn prepare(options: &Options) -> Result<Self, String> {
-        let module = guest("hostcalls.wasm")?;
+        let program = options.form.program("hostcalls")?;
         let mut hosts = vec![Host::native("hostcalls")?, Host::turnkey()?];
         match Host::wasmtime() {
             Ok(host) => hosts.push(host),
             Err(note) => eprintln!("{note}"),
         }
-        hosts.extend(Host::node());
+        if options.form == Form::Module {
+            hosts.extend(Host::node());
+        }
         let folder = options.folder.clone().unwrap_or_else(|| in_memory(&tree::target()));
         let scratch = Scratch::new(&folder)?;
-        Ok(Self { hosts, module, scratch })
+        Ok(Self { hosts, form: options.form, program, scratch })
     }
 
     /// Every host once, beginning with another one each round: none is always first on a cold cache.
     fn round(&mut self, operation: &Operation, round: usize, figures: &mut Figures) -> Result<(), String> {
-        let count = self.hosts.len();
-        for turn in 0..count {
-            let index = (round + turn) % count;
+        for index in turns(round, self.hosts.len()) {
             let figure = match self.measure(index, operation) {
                 Ok(figure) => Some(figure),
                 Err(trouble) => self.no_figure(index, operation, trouble)?,
@@ -179,7 +194,7 @@ impl Bench {
     /// Nanoseconds for one operation in a fresh folder.
     fn measure(&mut self, index: usize, operation: &Operation) -> Result<f64, Trouble> {
         let folder = self.scratch.fresh()?;
-        let command = self.hosts[index].with_directory(&self.module, &folder, operation.word);
+        let command = self.hosts[index].with_directory(&self.program, &folder, operation.word);
         let figure = self.run(command, operation);
         let removed = std::fs::remove_dir_all(&folder);
         removed.map_err(|error| format!("cannot remove `{}`: {error}", folder.display()))?;
@@ -209,11 +224,11 @@ impl Bench {
 
     fn row(&self, operation: &'static Operation, figures: Figures) -> Row {
         let mut bounds = Vec::new();
-        if let Some(limit) = operation.peer_bound {
+        if let Some(limit) = operation.peer_bound(self.form) {
             let measured = self.ratio(&figures, Kind::Wasmtime);
             bounds.push(Bound::at_most("/wasmtime", measured, limit));
         }
-        if operation.native_bound {
+        if operation.native_bound && self.form == Form::Module {
             bounds.push(self.native_bound(&figures));
         }
         Row { operation, figures, bounds }
@@ -244,11 +259,12 @@ impl Bench {
     fn report(&self, options: &Options, rounds: usize, rows: &[Row]) -> Result<(), String> {
         let machine = machine::describe(self.hosts.iter());
         println!("{}", machine::line(&machine));
-        println!("nanoseconds an operation, medians of {rounds} rounds\n");
+        println!("the guest is a {}: nanoseconds an operation, medians of {rounds} rounds\n", self.form.name());
         print!("{}", self.table(rows));
         let operations: Vec<Value> = rows.iter().map(|row| self.row_json(row)).collect();
         let report = json!({
             "bench": "hostcalls",
+            "form": self.form.name(),
             "machine": machine,
             "rounds": rounds,
             "operations": operations,
@@ -264,16 +280,27 @@ impl Bench {
     }
 
     fn table(&self, rows: &[Row]) -> String {
-        let headings =
-            ["operation", "native", "turnkey", "wasmtime", "node", "turnkey/wasmtime", "turnkey/native", "bounds"];
+        let mut headings = vec!["operation"];
+        headings.extend(self.columns().iter().map(|(name, _)| name));
+        headings.extend(["turnkey/wasmtime", "turnkey/native", "bounds"]);
         let cells: Vec<Vec<String>> = rows.iter().map(|row| self.cells(row)).collect();
         table::render(&headings, &cells)
     }
 
+    /// Who could have figures, whether or not it is on this machine.
+    fn columns(&self) -> &'static [(&'static str, Kind)] {
+        let all =
+            &[("native", Kind::Native), ("turnkey", Kind::Turnkey), ("wasmtime", Kind::Wasmtime), ("node", Kind::Node)];
+        match self.form {
+            Form::Module => all,
+            Form::Component => &all[..3],
+        }
+    }
+
     fn cells(&self, row: &Row) -> Vec<String> {
         let mut cells = vec![row.operation.name.to_owned()];
-        for kind in [Kind::Native, Kind::Turnkey, Kind::Wasmtime, Kind::Node] {
-            let figures = self.figures(&row.figures, kind);
+        for (_, kind) in self.columns() {
+            let figures = self.figures(&row.figures, *kind);
             cells.push(table::number(median(figures.iter().flatten().copied()), 1));
         }
         for kind in [Kind::Wasmtime, Kind::Native] {

@@ -133,6 +133,21 @@ impl Host {
         command.arg("run").arg(module);
         command
     }
+
+    /// Runs a component that may listen on any port of 127.0.0.1. Its words are still to be added.
+    pub(super) fn listening(&self, component: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("run");
+        match self.kind {
+            Kind::Turnkey => command.args(["--allow", "tcp-listen=127.0.0.1:0"]),
+            // Its command line gives all of the network or nothing.
+            Kind::Wasmtime => command.args(["-S", "inherit-network"]),
+            // They run no components.
+            Kind::Native | Kind::Node => &mut command,
+        };
+        command.arg(component);
+        command
+    }
 }
 
 fn version_of(program: &Path) -> Option<String> {

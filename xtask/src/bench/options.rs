@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::form::Form;
+
 /// What was asked for.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Options {
@@ -11,6 +13,10 @@ pub(super) struct Options {
     pub(super) check: bool,
     /// Where guests have their files.
     pub(super) folder: Option<PathBuf>,
+    /// Of the guest program, where there are both.
+    pub(super) form: Form,
+    /// A component of the program in `guests/python`.
+    pub(super) python: Option<PathBuf>,
 }
 
 impl Options {
@@ -29,8 +35,13 @@ impl Options {
                 "--json" => options.json = Some(PathBuf::from(value()?)),
                 "--folder" => options.folder = Some(PathBuf::from(value()?)),
                 "--check" => options.check = true,
+                "--component" => options.form = Form::Component,
+                "--python" => options.python = Some(PathBuf::from(value()?)),
                 _ => return Err(format!("unknown option `{word}`")),
             }
+        }
+        if options.python.is_some() && options.form != Form::Component {
+            return Err("`--python` names a component: it goes with `--component`".to_owned());
         }
         Ok(options)
     }
@@ -64,7 +75,15 @@ mod tests {
         assert_eq!(options.json, Some(PathBuf::from("x.json")));
         assert_eq!(options.folder, Some(PathBuf::from("y")));
         assert!(options.check);
+        assert_eq!(options.form, Form::Module);
         assert!(options.wants("a") && options.wants("b") && !options.wants("c"));
+    }
+
+    #[test]
+    fn python_is_a_component() {
+        let options = parse("--component --python z.wasm").unwrap();
+        assert_eq!((options.form, options.python), (Form::Component, Some(PathBuf::from("z.wasm"))));
+        assert!(parse("--python z.wasm").is_err());
     }
 
     #[test]

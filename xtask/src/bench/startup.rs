@@ -1,4 +1,5 @@
-//! Whole runs of a small module: wall time and peak memory with what was compiled in the cache, and without.
+//! Whole runs of a small program: wall time and peak memory with what was compiled in the cache, and without. With
+//! `--component` also of a large one, CPython, which is only started and ends.
 //!
 //! `true` runs in the same rounds. It is the floor: what starting any process costs here, and how much memory a child
 //! of this process shows at the least.
@@ -9,21 +10,23 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use super::bounds::{self, Bound};
+use super::form::Form;
 use super::hosts::{Host, Kind};
 use super::measured::{self, Measured};
 use super::options::Options;
 use super::scratch::Scratch;
 use super::statistics::{median, ratio};
-use super::{guest, machine, table, tree, write_json};
+use super::{machine, table, tree, turns, write_json};
 
 const DEFAULT_ROUNDS: usize = 60;
 
 /// Of runs that compile, which take long and vary little.
 const FIRST_ROUNDS: usize = 5;
 
-const WARM_WALL_BOUND: f64 = 0.40;
-const FIRST_WALL_BOUND: f64 = 1.0;
-const PEAK_RSS_BOUND: f64 = 0.6;
+/// CPython has a quarter of the rounds: its runs take ten times as long, and compiling it takes many seconds.
+const PYTHON_ROUNDS_DIVISOR: usize = 4;
+const PYTHON_FIRST_ROUNDS: usize = 1;
+
 const BINARY_BOUND_MB: f64 = 20.0;
 
 /// Who takes part, in the order of the table.
@@ -45,12 +48,88 @@ impl Runner {
     }
 }
 
+/// What is run.
+struct Program {
+    name: &'static str,
+    path: PathBuf,
+    words: &'static [&'static str],
+    first_rounds: usize,
+    warm_rounds: usize,
+    bounds: &'static [Promise],
+}
+
+/// A ratio to the peer that was promised.
+type Promise = (&'static str, Warmth, Figure, f64);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Warmth {
+    /// The cache is empty.
+    First,
+    Warm,
+}
+
+const MODULE_BOUNDS: &[Promise] = &[
+    ("warm wall/wasmtime", Warmth::Warm, wall_ms, 0.40),
+    ("first wall/wasmtime", Warmth::First, wall_ms, 1.0),
+    ("warm peak RSS/wasmtime", Warmth::Warm, peak_rss_mib, 0.6),
+];
+const COMPONENT_BOUNDS: &[Promise] = &[("warm wall/wasmtime", Warmth::Warm, wall_ms, 0.45)];
+const PYTHON_BOUNDS: &[Promise] = &[("warm wall/wasmtime", Warmth::Warm, wall_ms, 0.7)];
+
+impl Program {
+    fn small(form: Form, rounds: usize) -> Result<Self, String> {
+        Ok(Self {
+            name: "small",
+            path: form.program("small")?,
+            words: &[],
+            first_rounds: FIRST_ROUNDS,
+            warm_rounds: rounds,
+            bounds: match form {
+                Form::Module => MODULE_BOUNDS,
+                Form::Component => COMPONENT_BOUNDS,
+            },
+        })
+    }
+
+    /// The component of guests/python. It prints its words and what it reads, which is nothing.
+    fn python(path: PathBuf, rounds: usize) -> Self {
+        Self {
+            name: "python",
+            path,
+            words: &["given"],
+            first_rounds: PYTHON_FIRST_ROUNDS,
+            warm_rounds: rounds.div_ceil(PYTHON_ROUNDS_DIVISOR),
+            bounds: PYTHON_BOUNDS,
+        }
+    }
+
+    fn bytes(&self) -> Option<u64> {
+        self.path.metadata().ok().map(|metadata| metadata.len())
+    }
+}
+
 /// Every run of one runner.
 type Runs = Vec<Measured>;
 
+/// What was measured with one program: by runner, in their order.
+struct Outcome {
+    first: Vec<Runs>,
+    warm: Vec<Runs>,
+}
+
+impl Outcome {
+    fn runs(&self, warmth: Warmth) -> &[Runs] {
+        match warmth {
+            Warmth::First => &self.first,
+            Warmth::Warm => &self.warm,
+        }
+    }
+}
+
 struct Bench {
     runners: Vec<Runner>,
-    module: PathBuf,
+    form: Form,
+    programs: Vec<Program>,
     scratch: Scratch,
 }
 
@@ -59,35 +138,49 @@ struct Bench {
 /// # Errors
 /// What could not be built or run, a cache that stays empty, bounds not met if that was to be checked.
 pub(super) fn run(options: &Options) -> Result<(), String> {
-    let mut bench = Bench::prepare()?;
-    let rounds = options.rounds.unwrap_or(DEFAULT_ROUNDS);
-    eprintln!("{FIRST_ROUNDS} rounds that compile");
-    let first = bench.first_runs()?;
-    eprintln!("{rounds} rounds with a warm cache");
-    let warm = bench.warm_runs(rounds)?;
-    bench.report(options, &warm, &first)
+    let mut bench = Bench::prepare(options)?;
+    let mut outcomes = Vec::new();
+    for index in 0..bench.programs.len() {
+        let Program { name, first_rounds, warm_rounds, .. } = bench.programs[index];
+        eprintln!("{name}: {first_rounds} rounds that compile");
+        let first = bench.first_runs(index, first_rounds)?;
+        eprintln!("{name}: {warm_rounds} rounds with a warm cache");
+        let warm = bench.warm_runs(index, warm_rounds)?;
+        outcomes.push(Outcome { first, warm });
+    }
+    bench.report(options, &outcomes)
 }
 
 impl Bench {
-    fn prepare() -> Result<Self, String> {
-        let module = guest("small.wasm")?;
+    fn prepare(options: &Options) -> Result<Self, String> {
+        let rounds = options.rounds.unwrap_or(DEFAULT_ROUNDS);
+        let mut programs = vec![Program::small(options.form, rounds)?];
+        if options.form == Form::Component {
+            match options.python.clone().or_else(left_python) {
+                Some(path) => programs.push(Program::python(path, rounds)),
+                None => eprintln!(
+                    "no component of CPython: it is left out\nhint: `cargo xtask guests python`, or --python FILE"
+                ),
+            }
+        }
         let mut runners = vec![Runner::Floor, Runner::Host(Host::turnkey()?)];
         match Host::wasmtime() {
             Ok(host) => runners.push(Runner::Host(host)),
             Err(note) => eprintln!("{note}"),
         }
         let scratch = Scratch::new(&tree::target())?;
-        Ok(Self { runners, module, scratch })
+        Ok(Self { runners, form: options.form, programs, scratch })
     }
 
     /// One command, with its cache and its configuration in `home` only: neither does a user's configuration change
     /// what is measured, nor does measuring touch the user's cache.
-    fn command(&self, runner: &Runner, home: &Path) -> Command {
+    fn command(&self, runner: &Runner, program: &Program, home: &Path) -> Command {
         let mut command = match runner {
             Runner::Floor => Command::new("true"),
-            Runner::Host(host) => host.plain(&self.module),
+            Runner::Host(host) => host.plain(&program.path),
         };
         command
+            .args(program.words)
             .env("XDG_CACHE_HOME", home.join("cache"))
             .env("XDG_CONFIG_HOME", home.join("config"))
             .stdin(Stdio::null())
@@ -95,42 +188,41 @@ impl Bench {
         command
     }
 
-    fn measure(&self, runner: &Runner, home: &Path) -> Result<Measured, String> {
-        measured::run(&mut self.command(runner, home))
+    fn measure(&self, runner: usize, program: usize, home: &Path) -> Result<Measured, String> {
+        measured::run(&mut self.command(&self.runners[runner], &self.programs[program], home))
     }
 
-    fn first_runs(&mut self) -> Result<Vec<Runs>, String> {
+    fn first_runs(&mut self, program: usize, rounds: usize) -> Result<Vec<Runs>, String> {
         let mut runs = vec![Runs::new(); self.runners.len()];
-        for round in 0..FIRST_ROUNDS {
+        for round in 0..rounds {
             for index in turns(round, self.runners.len()) {
                 // A new folder is an empty cache.
                 let home = self.scratch.fresh()?;
-                runs[index].push(self.measure(&self.runners[index], &home)?);
+                runs[index].push(self.measure(index, program, &home)?);
             }
         }
         Ok(runs)
     }
 
-    fn warm_runs(&mut self, rounds: usize) -> Result<Vec<Runs>, String> {
+    fn warm_runs(&mut self, program: usize, rounds: usize) -> Result<Vec<Runs>, String> {
         let mut homes = Vec::new();
-        for _ in 0..self.runners.len() {
+        for index in 0..self.runners.len() {
             homes.push(self.scratch.fresh()?);
-        }
-        for (runner, home) in self.runners.iter().zip(&homes) {
-            self.warm_up(runner, home)?;
+            self.warm_up(index, program, &homes[index])?;
         }
         let mut runs = vec![Runs::new(); self.runners.len()];
         for round in 0..rounds {
             for index in turns(round, self.runners.len()) {
-                runs[index].push(self.measure(&self.runners[index], &homes[index])?);
+                runs[index].push(self.measure(index, program, &homes[index])?);
             }
         }
         Ok(runs)
     }
 
     /// Fills the cache, and makes sure that there is something in it: a bench of warm runs that are none says nothing.
-    fn warm_up(&self, runner: &Runner, home: &Path) -> Result<(), String> {
-        self.measure(runner, home)?;
+    fn warm_up(&self, runner: usize, program: usize, home: &Path) -> Result<(), String> {
+        self.measure(runner, program, home)?;
+        let runner = &self.runners[runner];
         if matches!(runner, Runner::Floor) || holds_a_file(&home.join("cache")) {
             return Ok(());
         }
@@ -145,31 +237,38 @@ impl Bench {
         ratio(&figures(Kind::Turnkey), &figures(Kind::Wasmtime))
     }
 
-    fn report(&self, options: &Options, warm: &[Runs], first: &[Runs]) -> Result<(), String> {
+    fn report(&self, options: &Options, outcomes: &[Outcome]) -> Result<(), String> {
         let sizes = self.binary_sizes();
-        let bounds = self.bounds(warm, first, &sizes);
+        let bounds = self.bounds(outcomes, &sizes);
         let machine = machine::describe(self.hosts());
         println!("{}", machine::line(&machine));
-        println!("{}", self.table("warm cache", warm));
-        println!("{}", self.table("first run, compiling", first));
-        println!("{}", sizes_table(&sizes));
-        for bound in &bounds {
-            println!("{}", bound.cell());
+        for (program, outcome) in self.programs.iter().zip(outcomes) {
+            let kilobytes = table::number(program.bytes().map(|bytes| bytes as f64 / 1e3), 0);
+            println!("\n{}, a {} of {kilobytes} KB\n", program.name, self.form.name());
+            println!("{}", self.table("warm cache", &outcome.warm));
+            println!("{}", self.table("first run, compiling", &outcome.first));
         }
+        println!("{}", sizes_table(&sizes));
+        for (of, bound) in &bounds {
+            println!("{of}: {}", bound.cell());
+        }
+        let programs: Vec<Value> =
+            self.programs.iter().zip(outcomes).map(|(program, outcome)| self.program_json(program, outcome)).collect();
         let report = json!({
             "bench": "startup",
+            "form": self.form.name(),
             "machine": machine,
-            "warm": self.runs_json(warm),
-            "first": self.runs_json(first),
+            "programs": programs,
             "binary_bytes": sizes_json(&sizes),
-            "bounds": bounds.iter().map(Bound::json).collect::<Vec<_>>(),
+            "bounds": bounds.iter().map(|(of, bound)| json!({ "of": of, "bound": bound.json() })).collect::<Vec<_>>(),
         });
         write_json(options, &report)?;
         if !options.check {
             return Ok(());
         }
-        bounds::check(bounds.iter().map(|bound| ("startup", bound)))
+        bounds::check(bounds.iter().map(|(of, bound)| (*of, bound)))
     }
+
     fn hosts(&self) -> impl Iterator<Item = &Host> {
         self.runners.iter().filter_map(|runner| match runner {
             Runner::Floor => None,
@@ -181,16 +280,19 @@ impl Bench {
         self.hosts().map(|host| (host.name().to_owned(), host.binary_bytes())).collect()
     }
 
-    fn bounds(&self, warm: &[Runs], first: &[Runs], sizes: &[(String, Option<u64>)]) -> Vec<Bound> {
+    /// All of them, each with what it is of.
+    fn bounds(&self, outcomes: &[Outcome], sizes: &[(String, Option<u64>)]) -> Vec<(&'static str, Bound)> {
+        let mut bounds = Vec::new();
+        for (program, outcome) in self.programs.iter().zip(outcomes) {
+            for &(name, warmth, figure, limit) in program.bounds {
+                let measured = self.ratio(outcome.runs(warmth), figure);
+                bounds.push((program.name, Bound::at_most(name, measured, limit)));
+            }
+        }
         let ours = sizes.iter().find(|(name, _)| name == "turnkey");
         let megabytes = ours.and_then(|(_, bytes)| *bytes).map(megabytes);
-        let ratio_of = |name, runs, figure, limit| Bound::at_most(name, self.ratio(runs, figure), limit);
-        vec![
-            ratio_of("warm wall/wasmtime", warm, wall_ms, WARM_WALL_BOUND),
-            ratio_of("first wall/wasmtime", first, wall_ms, FIRST_WALL_BOUND),
-            ratio_of("warm peak RSS/wasmtime", warm, peak_rss_mib, PEAK_RSS_BOUND),
-            Bound::at_most("binary in MB", megabytes, BINARY_BOUND_MB),
-        ]
+        bounds.push(("turnkey", Bound::at_most("binary in MB", megabytes, BINARY_BOUND_MB)));
+        bounds
     }
 
     fn table(&self, title: &str, runs: &[Runs]) -> String {
@@ -205,6 +307,15 @@ impl Bench {
         ratios.extend(FIGURES.map(|(_, figure)| table::number(self.ratio(runs, figure), 3)));
         rows.push(ratios);
         table::render(&headings, &rows)
+    }
+
+    fn program_json(&self, program: &Program, outcome: &Outcome) -> Value {
+        json!({
+            "name": program.name,
+            "bytes": program.bytes(),
+            "warm": self.runs_json(&outcome.warm),
+            "first": self.runs_json(&outcome.first),
+        })
     }
 
     fn runs_json(&self, runs: &[Runs]) -> Value {
@@ -259,9 +370,17 @@ fn sizes_json(sizes: &[(String, Option<u64>)]) -> Value {
     Value::Object(sizes.map(|(name, bytes)| (name.clone(), json!(bytes))).collect())
 }
 
-/// The runners of a round, beginning with another one each time.
-fn turns(round: usize, count: usize) -> impl Iterator<Item = usize> {
-    (0..count).map(move |turn| (round + turn) % count)
+/// What `cargo xtask guests python` has left last, whatever it was made of.
+fn left_python() -> Option<PathBuf> {
+    newest(&tree::target().join("scripts"), |name| name.starts_with("python-") && name.ends_with(".wasm"))
+}
+
+/// The file that was written last of those whose names are wanted.
+fn newest(folder: &Path, wanted: impl Fn(&str) -> bool) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    let wanted = entries.filter(|entry| entry.file_name().to_str().is_some_and(&wanted));
+    let dated = wanted.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())));
+    dated.max().map(|(_, path)| path)
 }
 
 fn holds_a_file(folder: &Path) -> bool {
@@ -276,8 +395,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_runner_has_its_turn_in_every_round() {
-        assert_eq!(turns(0, 3).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(turns(4, 3).collect::<Vec<_>>(), [1, 2, 0]);
+    fn the_newest_of_the_components_is_taken() {
+        let folder = Scratch::new(&tree::target()).unwrap().fresh().unwrap();
+        std::fs::create_dir_all(&folder).unwrap();
+        let component = |name: &str| name.ends_with(".wasm");
+        assert_eq!(newest(&folder, component), None);
+        for (name, second) in [("a.wasm", 2), ("b.wasm", 1), ("c.txt", 3)] {
+            let file = std::fs::File::create(folder.join(name)).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(second)).unwrap();
+        }
+        assert_eq!(newest(&folder, component), Some(folder.join("a.wasm")));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_component_is_promised_another_ratio_than_a_module() {
+        let [module, component] = [Form::Module, Form::Component].map(|form| Program::small(form, 60).unwrap());
+        assert_ne!(module.bounds[0].3, component.bounds[0].3);
+        assert_eq!(Program::python(PathBuf::new(), 60).warm_rounds, 15);
     }
 }

@@ -80,6 +80,12 @@ impl HostMetadata {
         self.device == other.device && self.inode == other.inode
     }
 
+    /// Whether a file has the same contents in both, a directory the same names, as far as times tell.
+    #[must_use]
+    pub fn is_unchanged(&self, later: &HostMetadata) -> bool {
+        (self.modified, self.changed) == (later.modified, later.changed)
+    }
+
     /// As the guest may see it.
     ///
     /// # Errors

@@ -10,6 +10,9 @@ use crate::host::clock::{Deadline, HostClock};
 use crate::host::poll::{Poll, Ready};
 use crate::limits::Limit;
 
+/// Descriptors, and what each is to be ready for.
+pub type Watched = Vec<(SharedFd, Ready)>;
+
 /// What one call waits for, in the order in which it was added.
 #[derive(Debug, Default)]
 pub struct Waiting {
@@ -80,10 +83,16 @@ impl Waiting {
         }
     }
 
+    /// Whether [`Waiting::wait`] comes back at once because it moves a clock that stands still: nobody has to wait then.
+    #[must_use]
+    pub fn moves_clock(&self, host: &Capabilities) -> bool {
+        host.clocks.is_frozen() && self.interests.iter().any(|interest| matches!(interest, Interest::Clock(_)))
+    }
+
     /// What an executor has to wait for instead: the descriptors, and when to look again at the latest. `None`: something
     /// has happened already.
     #[must_use]
-    pub fn into_parts(self, host: &Capabilities) -> Option<(Vec<(SharedFd, Ready)>, Option<Deadline>)> {
+    pub fn into_parts(self, host: &Capabilities) -> Option<(Watched, Option<Deadline>)> {
         let now_ns = host.clocks.now_ns(HostClock::Monotonic);
         let (mut descriptors, mut deadline) = (Vec::new(), host.end);
         for interest in self.interests {

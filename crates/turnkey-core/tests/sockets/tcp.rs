@@ -474,3 +474,32 @@ fn there_are_never_more_sockets_than_the_limit_whoever_holds_them() {
     drop((third, to_server));
     assert!(listener.accept(host).is_ok());
 }
+
+#[test]
+fn a_connection_that_was_made_waits_for_what_comes() {
+    let host = &mut anything();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = TcpSocket::new(host, AddressFamily::Ipv4).unwrap();
+    let to_server = connect(host, &mut client, listener.local_addr().unwrap()).unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    let sender = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::io::Write::write_all(&mut server, b"late")
+    });
+    assert_eq!(receive(&to_server, Wait::Forever), Ok(b"late".to_vec()));
+    sender.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_socket_of_ipv6_hears_nothing_of_ipv4() {
+    let host = &mut anything();
+    let mut listener = bound(host, at("[::]:0"));
+    listener.start_listen(host, CALL).unwrap();
+    listener.finish_listen().unwrap();
+    let port = listener.local_address().unwrap().port();
+    let mut client = TcpSocket::new(host, AddressFamily::Ipv4).unwrap();
+    let result = connect(host, &mut client, loopback(AddressFamily::Ipv4, port));
+    assert_eq!(result.err(), Some(ErrorCode::ConnectionRefused));
+    let mut client = TcpSocket::new(host, AddressFamily::Ipv6).unwrap();
+    assert!(connect(host, &mut client, loopback(AddressFamily::Ipv6, port)).is_ok());
+}

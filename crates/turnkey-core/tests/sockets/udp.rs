@@ -317,3 +317,17 @@ fn a_guest_that_cannot_pay_receives_nothing_and_loses_nothing() {
     assert!(happened(host, incoming.interest()));
     assert_eq!(host.budget.used(), 0);
 }
+
+#[test]
+fn a_socket_of_ipv6_hears_nothing_of_ipv4() {
+    let host = &mut anything();
+    let mut socket = bound(host, at("[::]:0"));
+    let port = socket.local_address().unwrap().port();
+    let (mut incoming, _) = socket.stream(host, CALL, None).unwrap();
+    let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    sender.send_to(b"a", loopback(AddressFamily::Ipv4, port)).unwrap();
+    let sender = std::net::UdpSocket::bind("[::1]:0").unwrap();
+    sender.send_to(b"b", loopback(AddressFamily::Ipv6, port)).unwrap();
+    let received = receive(host, &mut incoming).unwrap();
+    assert_eq!(received.iter().map(|datagram| &*datagram.data).collect::<Vec<_>>(), [b"b"]);
+}

@@ -6,7 +6,8 @@ use turnkey_core::ErrorCode as Code;
 use turnkey_core::clocks::Clocks;
 use turnkey_core::filesystem::metadata::HostMetadata;
 use turnkey_core::filesystem::{
-    Access, Directory, Entries, File, FileFlags, Inodes, OpenHow, Opened, Request, Unresolved, names,
+    Access, Directory, Entries, File, FileFlags, FileKind, Inodes, Metadata, OpenHow, Opened, Request, Unresolved,
+    names,
 };
 use turnkey_core::limits::Budget;
 use turnkey_core::stream::{Sink, Source};
@@ -49,6 +50,25 @@ pub(crate) struct DirectoryEntryStream {
     directory: Directory,
     entries: Entries,
     cookie: u64,
+    /// The descriptor that was listed.
+    of: Id,
+    /// The guest's own number for its device.
+    device: u64,
+    /// [`Preview2::news`](crate::state::Preview2::news) when the listing began.
+    news: u64,
+}
+
+/// What a look at a name found of the file's identity. Whoever asks for a file's metadata, or lists it, mostly asks for its
+/// hash next, as the adapter for Preview 1 and C libraries do: it is answered out of this, once, if the guest has heard and
+/// done nothing since that could have made a difference.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    of: Id,
+    path: String,
+    followed: bool,
+    is_link: bool,
+    hash: MetadataHashValue,
+    news: u64,
 }
 
 impl Kept for Descriptor {
@@ -190,9 +210,7 @@ pub(crate) fn define_types<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
         "[method]directory-entry-stream.read-directory-entry",
         |call, (this,): (Resource<DirectoryEntryStream>,)| read_directory_entry(call, &this),
     );
-    it.func("filesystem-error-code", |call, (err,): (Resource<IoError>,)| {
-        Ok(Some(ErrorCode::from(call.get(&err)?.0)))
-    });
+    it.func("filesystem-error-code", |call, (err,): (Resource<IoError>,)| Ok(Some(ErrorCode::from(call.get(&err)?.0))));
 }
 
 fn define_streams<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
@@ -272,12 +290,12 @@ fn define_files<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
 fn sync(call: &mut Call<'_>, this: &This, data_only: bool) -> Outcome {
     let descriptor = call.get_mut(this)?;
     descriptor.resolve()?;
-    Ok(match &descriptor.kind {
-        Kind::File(file) if data_only => file.sync_data()?,
-        Kind::File(file) => file.sync()?,
-        Kind::Directory(directory) => directory.sync()?,
-        Kind::Unresolved(_) => return Err(Code::BadDescriptor.into()),
-    })
+    match &descriptor.kind {
+        Kind::File(file) if data_only => Ok(file.sync_data()?),
+        Kind::File(file) => Ok(file.sync()?),
+        Kind::Directory(directory) => Ok(directory.sync()?),
+        Kind::Unresolved(_) => Err(Code::BadDescriptor.into()),
+    }
 }
 
 fn define_paths<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
@@ -286,15 +304,20 @@ fn define_paths<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     });
     it.fails::<_, _, ErrorCode>("[method]descriptor.stat", |call, (this,): (This,)| {
         let metadata = call.get_mut(&this)?.stat()?;
-        shown(call, &metadata)
+        told(call, &this, &metadata);
+        Ok(DescriptorStat::from(shown(call, &metadata)?))
     });
     it.fails::<_, _, ErrorCode>(
         "[method]descriptor.stat-at",
         |call, (this, path_flags, path): (This, PathFlags, String)| {
-            let metadata = at(call, &this, |directory, request| {
-                directory.stat_at(request, &names::from_text(&path), follow(path_flags))
-            })?;
-            shown(call, &metadata)
+            let followed = follow(path_flags);
+            let metadata =
+                at(call, &this, |directory, request| directory.stat_at(request, &names::from_text(&path), followed))?;
+            let shown = shown(call, &metadata)?;
+            let (of, news) = (call.id(&this), call.p2.news);
+            let is_link = shown.kind == FileKind::SymbolicLink;
+            call.p2.seen = Some(Seen { of, path, followed, is_link, hash: hash(&shown), news });
+            Ok(DescriptorStat::from(shown))
         },
     );
     it.fails::<_, _, ErrorCode>(
@@ -365,15 +388,24 @@ fn define_identity<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     });
     it.fails::<_, _, ErrorCode>("[method]descriptor.metadata-hash", |call, (this,): (This,)| {
         let metadata = call.get_mut(&this)?.stat()?;
-        hash(call, &metadata)
+        told(call, &this, &metadata);
+        Ok(hash(&shown(call, &metadata)?))
     });
     it.fails::<_, _, ErrorCode>(
         "[method]descriptor.metadata-hash-at",
         |call, (this, path_flags, path): (This, PathFlags, String)| {
-            let metadata = at(call, &this, |directory, request| {
-                directory.stat_at(request, &names::from_text(&path), follow(path_flags))
-            })?;
-            hash(call, &metadata)
+            let (of, news, followed) = (call.id(&this), call.p2.news, follow(path_flags));
+            if let Some(seen) = call.p2.seen.take()
+                && (seen.of, seen.news) == (of, news)
+                && (seen.followed == followed || !(seen.followed || seen.is_link))
+                && seen.path == path
+            {
+                return Ok(seen.hash);
+            }
+            call.p2.news += 1;
+            let metadata =
+                at(call, &this, |directory, request| directory.stat_at(request, &names::from_text(&path), followed))?;
+            Ok(hash(&shown(call, &metadata)?))
         },
     );
 }
@@ -383,16 +415,22 @@ fn of_guest<'a>(call: &'a mut Call<'_>) -> (&'a Clocks, &'a mut Inodes, &'a mut 
     (&call.host.clocks, &mut call.host.inodes, &mut call.host.budget)
 }
 
-fn shown(call: &mut Call<'_>, metadata: &HostMetadata) -> Outcome<DescriptorStat> {
+fn shown(call: &mut Call<'_>, metadata: &HostMetadata) -> Outcome<Metadata> {
     let (clocks, inodes, budget) = of_guest(call);
-    Ok(metadata.shown(clocks, inodes, budget)?.into())
+    Ok(metadata.shown(clocks, inodes, budget)?)
 }
 
 /// Numbers of the guest's own that tell files apart.
-fn hash(call: &mut Call<'_>, metadata: &HostMetadata) -> Outcome<MetadataHashValue> {
-    let (clocks, inodes, budget) = of_guest(call);
-    let shown = metadata.shown(clocks, inodes, budget)?;
-    Ok(MetadataHashValue { lower: shown.inode, upper: shown.device })
+const fn hash(shown: &Metadata) -> MetadataHashValue {
+    MetadataHashValue { lower: shown.inode, upper: shown.device }
+}
+
+/// The guest is told of a descriptor's metadata. That is news, but for a directory that is being listed and has not changed
+/// since: the adapter for Preview 1 asks between any two parts of a listing.
+fn told(call: &mut Call<'_>, this: &This, metadata: &HostMetadata) {
+    let same = |began: &HostMetadata| began.is_same_file(metadata) && began.is_unchanged(metadata);
+    let listed = call.p2.listed.is_some_and(|(of, began)| of == call.id(this) && same(&began));
+    call.p2.news += u64::from(!listed);
 }
 
 fn open_at(
@@ -437,28 +475,44 @@ fn read_directory(call: &mut Call<'_>, this: &This) -> Outcome<Resource<Director
     call.must_have_descriptor()?;
     // A listing has a position in the kernel, and a descriptor may be listed twice at once.
     let directory = call.get_mut(this)?.as_directory()?.reopen()?;
+    let began = directory.stat()?;
+    let device = shown(call, &began)?.device;
     let entries = Entries::new(&directory, call.host.sorted_listings, &mut call.host.budget)?;
-    Ok(call.keep(DirectoryEntryStream { directory, entries, cookie: 0 })?)
+    let (of, news) = (call.id(this), call.p2.news);
+    call.p2.listed = Some((of, began));
+    Ok(call.keep(DirectoryEntryStream { directory, entries, cookie: 0, of, device, news })?)
 }
 
-fn read_directory_entry(
-    call: &mut Call<'_>,
-    this: &Resource<DirectoryEntryStream>,
-) -> Outcome<Option<DirectoryEntry>> {
+fn read_directory_entry(call: &mut Call<'_>, this: &Resource<DirectoryEntryStream>) -> Outcome<Option<DirectoryEntry>> {
     let gone = || wasmtime::format_err!("the directory entry stream is not there");
     let stream = call.p2.table.directory_entry_streams.get_mut(this.rep()).ok_or_else(gone)?;
     let (inodes, budget) = (&mut call.host.inodes, &mut call.host.budget);
-    let (mut found, mut cookie) = (None, stream.cookie);
+    let (mut found, mut cookie, mut inode) = (None, stream.cookie, 0);
     stream.entries.read(&stream.directory, false, stream.cookie, inodes, budget, |entry| {
         if found.is_some() {
             return false;
         }
         cookie = entry.next_cookie;
         if entry.name != b"." && entry.name != b".." {
+            inode = entry.inode;
             found = Some(DirectoryEntry { descriptor_type: entry.kind.into(), name: names::to_text(entry.name) });
         }
         true
     })?;
     stream.cookie = cookie;
+    // Another file system may be mounted where a directory is: the listing has the number of what is below.
+    if let Some(entry) = &found
+        && entry.descriptor_type != DescriptorType::Directory
+        && stream.news == call.p2.news
+    {
+        call.p2.seen = Some(Seen {
+            of: stream.of,
+            path: entry.name.clone(),
+            followed: false,
+            is_link: entry.descriptor_type == DescriptorType::SymbolicLink,
+            hash: MetadataHashValue { lower: inode, upper: stream.device },
+            news: stream.news,
+        });
+    }
     Ok(found)
 }

@@ -152,6 +152,7 @@ pub(crate) struct DirectoryEntry {
 }
 
 /// `advice`
+#[expect(dead_code, reason = "the engine makes them, out of a guest's number")]
 #[derive(ComponentType, Lift, Clone, Copy, Debug)]
 #[component(enum)]
 #[repr(u8)]

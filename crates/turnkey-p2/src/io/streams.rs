@@ -198,9 +198,9 @@ impl<'a> Output<'a> {
     }
 
     fn keep(&mut self, sink: &Sink, bytes: &[u8]) -> StreamOutcome<()> {
-        self.unsent.keep(self.id, sink, bytes, &mut self.host.budget).map_err(|_| {
-            StreamFault::Trap(turnkey_core::ending::Stopped(turnkey_core::limits::Limit::Memory).into())
-        })
+        self.unsent
+            .keep(self.id, sink, bytes, &mut self.host.budget)
+            .map_err(|_| StreamFault::Trap(turnkey_core::ending::Stopped(turnkey_core::limits::Limit::Memory).into()))
     }
 }
 

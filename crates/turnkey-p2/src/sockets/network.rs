@@ -254,3 +254,16 @@ impl From<IpSocketAddress> for SocketAddr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_of_the_standard_is_given_for_something() {
+        let given: BTreeSet<&str> = Code::ALL.iter().map(|&code| network(code).word()).collect();
+        assert_eq!(given.len(), ErrorCode::PermanentResolverFailure as usize + 1, "{given:?}");
+    }
+}

@@ -16,6 +16,7 @@ use crate::sockets::{Network, TcpSocket, with_host};
 impl Kept for TcpSocket {}
 
 /// `shutdown-type`
+#[expect(dead_code, reason = "the engine makes them, out of a guest's number")]
 #[derive(ComponentType, Lift, Clone, Copy, Debug)]
 #[component(enum)]
 #[repr(u8)]

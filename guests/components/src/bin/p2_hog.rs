@@ -15,6 +15,7 @@
 //! On standard error it says how many there are each time that the number has doubled. Where a call answers with a code,
 //! that ends it: `CODE after N` on standard output, status 0. Else the host ends it.
 
+use std::io;
 use std::mem::forget;
 
 use components::{Code, address, directory, fail, family, leave, must, to_wasi};
@@ -114,6 +115,8 @@ impl Code for Never {
 
 /// Takes one after another. They stay in the host's tables, and nowhere here.
 fn take<T, E: Code>(mut one: impl FnMut() -> Result<T, E>) {
+    // Its buffer is made now: in the end there may be no memory for it.
+    let _ = io::stdout();
     let mut count: u64 = 0;
     loop {
         match one() {

@@ -8,7 +8,8 @@
 //! - `wait`: says when nothing comes for 50 ms, then each piece that comes, then the end;
 //! - `flood`: writes to standard output until that fails; says how on standard error, status 3;
 //! - `stdout`: a line by each way of writing there is;
-//! - `trap-WHAT DIRECTORY`: does what the standard forbids, and does not come back from it; see the source.
+//! - `trap-WHAT DIRECTORY`: does what the standard forbids, and does not come back from it; see the source;
+//! - `choice-WHAT DIRECTORY`: does what the standard leaves to the host; says when it is done, if the host lets it.
 
 use components::{directory, fail, leave, must, shown, whether};
 use wasip2::cli::{stderr, stdin, stdout};
@@ -34,7 +35,8 @@ fn main() {
         ["flood"] => flood(),
         ["stdout"] => write_stdout(),
         [what, name] if what.starts_with("trap-") => trap(what, &directory(name)),
-        _ => fail("streams", "usage: streams files|stdin|copy|blocking-copy|wait|flood|stdout|trap-WHAT [DIRECTORY]"),
+        [what, name] if what.starts_with("choice-") => choice(what, &directory(name)),
+        _ => fail("streams", "usage: streams files|stdin|copy|blocking-copy|wait|flood|stdout|trap-WHAT|choice-WHAT [DIRECTORY]"),
     }
 }
 
@@ -99,7 +101,7 @@ fn writes(root: &Descriptor) {
     let second = must("write-via-stream", file.write_via_stream(7));
     println!("from another place: {}", shown(second.blocking_write_and_flush(b"WORLD")));
     println!("written: {}", contents(&file)[..12].escape_ascii());
-    let beyond = must("write-via-stream", file.write_via_stream(1 << 20));
+    let beyond = must("write-via-stream", file.write_via_stream(1 << 21));
     println!("beyond the end: {}", shown(beyond.blocking_write_and_flush(b"x")));
     println!("written: {} bytes", contents(&file).len());
 }
@@ -347,38 +349,45 @@ fn write_stdout() {
     }
 }
 
+/// A stream to a file that has no name any more.
+fn nameless(root: &Descriptor) -> (Descriptor, OutputStream) {
+    let file = create(root, "nameless");
+    let stream = must("write-via-stream", file.write_via_stream(0));
+    must("unlink-file-at", root.unlink_file_at("nameless"));
+    (file, stream)
+}
+
 /// What no program may do. Whoever comes back from it says so, with status 7.
 fn trap(what: &str, root: &Descriptor) {
-    let file = create(root, "trap");
-    let stream = must("write-via-stream", file.write_via_stream(0));
-    must("unlink", root.unlink_file_at("trap"));
-    let more = vec![0; BLOCKING_BYTES + 1];
+    let (_file, stream) = nameless(root);
     match what {
-        "trap-write" => {
+        "trap-write" | "trap-zeroes" => {
             stream.subscribe().block();
-            let permitted = must("check-write", stream.check_write());
-            let over = vec![0; usize::try_from(permitted).expect("a permit that fits in memory") + 1];
-            println!("{what}: {}", shown(stream.write(&over)));
-        }
-        "trap-zeroes" => {
-            stream.subscribe().block();
-            let permitted = must("check-write", stream.check_write());
-            println!("{what}: {}", shown(stream.write_zeroes(permitted + 1)));
+            let more = must("check-write", stream.check_write()) + 1;
+            let over = usize::try_from(more).expect("a permit that fits in memory");
+            let result = if what == "trap-write" { stream.write(&vec![0; over]) } else { stream.write_zeroes(more) };
+            println!("{what}: {}", shown(result));
         }
         "trap-unasked" => println!("{what}: {}", shown(stream.write(b"x"))),
-        "trap-blocking-write" => println!("{what}: {}", shown(stream.blocking_write_and_flush(&more))),
-        "trap-blocking-zeroes" => {
-            println!("{what}: {}", shown(stream.blocking_write_zeroes_and_flush(more.len() as u64)));
-        }
-        "trap-zeroes-without-end" => println!("{what}: {}", shown(stream.blocking_write_zeroes_and_flush(u64::MAX))),
         "trap-poll" => println!("{what}: {:?}", poll(&[])),
-        // The standard lets hosts choose here.
-        "trap-child" => {
-            let ready = stream.subscribe();
-            drop(stream);
-            println!("{what}: {}", ready.ready());
-        }
         _ => fail(what, "no such thing"),
     }
     leave(7)
+}
+
+/// What some hosts do and others trap at.
+fn choice(what: &str, root: &Descriptor) {
+    let (file, stream) = nameless(root);
+    match what {
+        "choice-write" => must(what, stream.blocking_write_and_flush(&[b'x'; 3 * BLOCKING_BYTES + 1])),
+        "choice-zeroes" => must(what, stream.blocking_write_zeroes_and_flush(3 * BLOCKING_BYTES as u64 + 1)),
+        "choice-zeroes-without-end" => must(what, stream.blocking_write_zeroes_and_flush(u64::MAX)),
+        "choice-child" => {
+            let ready = stream.subscribe();
+            drop(stream);
+            println!("ready: {}", ready.ready());
+        }
+        _ => fail(what, "no such thing"),
+    }
+    println!("done: {} bytes", contents(&file).len());
 }

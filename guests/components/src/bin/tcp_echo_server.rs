@@ -77,48 +77,52 @@ fn serve(listener: &TcpSocket, input: Option<&InputStream>, enough: usize, serve
     let incoming = listener.subscribe();
     let told = input.map(InputStream::subscribe);
     let mut connections: Vec<Connection> = Vec::new();
+    // Whether there may be one more.
+    let mut room = true;
     while served.closed < enough {
         let mut waiting: Vec<&Pollable> = connections.iter().map(Connection::waits_for).collect();
-        waiting.push(&incoming);
+        let known = waiting.len();
         waiting.extend(&told);
+        if room {
+            waiting.push(&incoming);
+        }
         let mut ready = poll(&waiting);
         // From the end on, so that what is taken out moves nothing that is still to be looked at.
         ready.sort_unstable_by(|one, other| other.cmp(one));
-        let known = connections.len();
         for index in ready.into_iter().map(|index| index as usize) {
-            if index > known {
-                if input.is_some_and(|input| input.read(PIECE_BYTES).is_err()) {
+            if index < known {
+                if !connections[index].goes_on(&mut served.bytes) {
+                    connections.swap_remove(index);
+                    served.closed += 1;
+                    room = true;
+                }
+            } else if let (Some(input), true) = (input, index == known) {
+                if input.read(PIECE_BYTES).is_err() {
                     return;
                 }
-            } else if index == known {
-                accept(listener, &mut connections);
+            } else {
+                room = accept(listener, &mut connections);
                 served.at_once = served.at_once.max(connections.len());
-            } else if !connections[index].goes_on(&mut served.bytes) {
-                connections.swap_remove(index);
-                served.closed += 1;
             }
         }
     }
 }
 
-/// Accepts all that wait.
-fn accept(listener: &TcpSocket, connections: &mut Vec<Connection>) {
+/// Accepts all that wait. `false`: the host has no more sockets to give, until a connection ends.
+fn accept(listener: &TcpSocket, connections: &mut Vec<Connection>) -> bool {
     loop {
         match listener.accept() {
             Ok((socket, input, output)) => {
                 let (readable, writable) = (input.subscribe(), output.subscribe());
                 connections.push(Connection { readable, writable, input, output, socket, pending: Vec::new() });
             }
-            Err(ErrorCode::WouldBlock) => return,
+            Err(ErrorCode::WouldBlock) => return true,
             // Its fault, and its end.
             Err(ErrorCode::ConnectionAborted | ErrorCode::ConnectionReset) => {}
+            Err(error) if connections.is_empty() => fail("accept", error.code()),
             Err(error) => {
                 eprintln!("accept: {}", error.code());
-                // Whoever waits is served when another has gone; without any other there is no use in waiting.
-                if connections.is_empty() {
-                    fail("accept", "nothing left to do");
-                }
-                return;
+                return false;
             }
         }
     }
