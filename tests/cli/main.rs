@@ -9,6 +9,7 @@ mod harness;
 mod calling;
 mod check;
 mod compile;
+mod components;
 mod deterministic;
 mod explain;
 mod grants;

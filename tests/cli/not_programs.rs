@@ -46,16 +46,6 @@ fn the_binary_itself_is_no_program() {
 }
 
 #[test]
-fn a_component_is_told_from_a_module() {
-    for component in
-        [&b"\0asm\x0d\0\x01\0"[..], b"(component)", b";; a comment\n(; and (; another ;) ;)\n (component $c)"]
-    {
-        let message = refusal_of(component);
-        assert!(message.contains("is a component") && message.contains("hint: "), "{message}");
-    }
-}
-
-#[test]
 fn a_module_that_was_cut_short_never_runs_and_never_panics() {
     // Without names or data: the code comes last, and no part of it is a program.
     let text = r#"(module

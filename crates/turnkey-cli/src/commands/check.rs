@@ -48,7 +48,7 @@ fn report(app: &str, bytes: usize, world: &World) -> String {
             let _ = writeln!(report, "  {}{}", escaped(&import.import), nearest.unwrap_or_default());
         }
     }
-    if world.start == Start::Reactor {
+    if world.start == Start::Reactor && !world.exports.is_empty() {
         let exports: Vec<String> = world.exports.iter().map(|name| escaped(name)).collect();
         let _ = writeln!(report, "`--invoke` calls {}", exports.join(" "));
     }
@@ -66,9 +66,9 @@ fn what(world: &World) -> &'static str {
         (Form::Module, Start::Reactor) => "a module without WASI",
         (Form::Component, Start::Command) => "a component: a Preview 2 command (`wasi:cli/run`)",
         (Form::Component, Start::Reactor) if has(Provider::Preview2) => {
-            "a component with Preview 2, and no command: it exports no `wasi:cli/run`"
+            "a component with Preview 2 that is no command: it exports no `wasi:cli/run`"
         }
-        (Form::Component, Start::Reactor) => "a component without WASI",
+        (Form::Component, Start::Reactor) => "a component that is no command: it exports no `wasi:cli/run`",
     }
 }
 

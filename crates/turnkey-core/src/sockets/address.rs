@@ -1,7 +1,8 @@
 //! Addresses: which of them a socket takes at all, and how far away each of them is.
 //!
-//! Nothing here is about one guest: what it may reach is decided in `policy.rs`. The truth is in `wasi:sockets` (0.2.12), in
-//! the errors of `start-bind`, `start-connect`, `stream` and `send`, and in IANA's registries of special-purpose addresses.
+//! Nothing here is about one guest: what it may reach is decided in `policy.rs`. The truth is in `wasi:sockets` (0.2.12),
+//! in the errors of `start-bind`, `start-connect`, `stream` and `send`, and in IANA's registries of special-purpose
+//! addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -29,7 +30,8 @@ impl AddressFamily {
     /// Checks that a socket of this family can have the address on either side.
     ///
     /// # Errors
-    /// [`ErrorCode::Invalid`]: another family, or IPv4 inside of IPv6, where a rule about one would be got round by the other.
+    /// [`ErrorCode::Invalid`]: another family, or IPv4 inside of IPv6, where a rule about one would be got round by the
+    /// other.
     pub(super) fn must_take(self, address: &SocketAddr) -> Result<(), ErrorCode> {
         match address.ip() {
             _ if AddressFamily::of(address) != self => Err(ErrorCode::Invalid),

@@ -1,7 +1,7 @@
 //! Look-ups of names: `resolve-address-stream` of `wasi:sockets/ip-name-lookup` (0.2.12).
 //!
-//! The system's resolver takes the time that it takes, so that it is asked on a thread of its own, which nobody waits for: when
-//! it has an answer, a descriptor becomes readable.
+//! The system's resolver takes the time that it takes, so that it is asked on a thread of its own, which nobody waits for:
+//! when it has an answer, a descriptor becomes readable.
 
 use std::net::IpAddr;
 use std::os::fd::AsFd;
@@ -29,8 +29,8 @@ pub struct ResolveAddressStream {
 
 #[derive(Debug)]
 enum State {
-    /// The system has not answered, as far as anybody has looked. It counts as under way for the thread, which nobody can stop,
-    /// and for the descriptor.
+    /// The system has not answered, as far as anybody has looked. It counts as under way for the thread, which nobody can
+    /// stop, and for the descriptor.
     Asked {
         name: String,
         answer: Answer,
@@ -50,11 +50,12 @@ impl ResolveAddressStream {
     ///
     /// # Errors
     /// [`ErrorCode::Invalid`]: no name, and no address. [`ErrorCode::Access`]: no grant covers it.
-    /// [`ErrorCode::TemporaryResolverFailure`]: as many look-ups as may be are under way. [`ErrorCode::InsufficientMemory`].
+    /// [`ErrorCode::TemporaryResolverFailure`]: as many look-ups as may be are under way.
+    /// [`ErrorCode::InsufficientMemory`].
     ///
     /// # Differs
-    /// The standard says that a name with letters beyond ASCII is put into ASCII first (IDNA). Here it is no name: whoever has
-    /// one looks up `xn--…`. An address in its short or octal forms is none either.
+    /// The standard says that a name with letters beyond ASCII is put into ASCII first (IDNA). Here it is no name: whoever
+    /// has one looks up `xn--…`. An address in its short or octal forms is none either.
     pub fn resolve_addresses(host: &mut Capabilities, call: &'static str, name: &str) -> Result<Self, ErrorCode> {
         if let Ok(ip) = name.parse::<IpAddr>() {
             host.budget.take_host(LOOKUP_BYTES)?;

@@ -1,4 +1,5 @@
-//! Sockets: those of `wasi:sockets`, and what Preview 1 has of them; which addresses and names a guest may use; and look-ups.
+//! Sockets: those of `wasi:sockets`, and what Preview 1 has of them; which addresses and names a guest may use; and
+//! look-ups.
 //!
 //! Nothing here waits: an operation that cannot be finished at once says so, and what it waits for. Only a connection that
 //! there is can be read and written as the caller wants to wait.

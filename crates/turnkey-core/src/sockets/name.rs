@@ -11,8 +11,8 @@ const LONGEST_LABEL: usize = 63;
 
 /// The name in the form in which it is compared. `None`: it is no name of a host.
 ///
-/// What ends in a number is none (RFC 3696): the system's resolver takes `127.1`, `0x7f000001` and `2130706433` for addresses,
-/// and a grant for names would be one for any address.
+/// What ends in a number is none (RFC 3696): the system's resolver takes `127.1`, `0x7f000001` and `2130706433` for
+/// addresses, and a grant for names would be one for any address.
 pub(super) fn host_name(given: &str) -> Option<String> {
     let name = given.strip_suffix('.').unwrap_or(given);
     let last = name.rsplit('.').next().unwrap_or(name);

@@ -1,8 +1,8 @@
-//! What of the network is handed over to a guest: how a grant is written, what it covers, and how the grant is named that would
-//! have covered what was refused.
+//! What of the network is handed over to a guest: how a grant is written, what it covers, and how the grant is named that
+//! would have covered what was refused.
 //!
-//! Each operation asks [`Network::must`] before the system is asked. Whether an address means anything at all to a socket is
-//! told before that, in `address.rs`.
+//! Each operation asks [`Network::must`] before the system is asked. Whether an address means anything at all to a socket
+//! is told before that, in `address.rs`.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -15,8 +15,8 @@ use crate::ErrorCode;
 use crate::audit::Audit;
 use crate::limits::{Budget, Limit, Limits};
 
-/// Pairs of a name and an address that are remembered from a guest's look-ups; the oldest goes first. Bounds what it can make
-/// the host keep, and is far beyond what one guest talks to.
+/// Pairs of a name and an address that are remembered from a guest's look-ups; the oldest goes first. Bounds what it can
+/// make the host keep, and is far beyond what one guest talks to.
 const MOST_ANSWERS: usize = 4096;
 
 /// Bytes that such a pair is charged with, besides the name itself: its places in the map and in the queue.
@@ -137,7 +137,8 @@ impl SocketGrant {
 
 fn unknown(word: &str) -> String {
     format!(
-        "`{word}` is no grant; type `tcp-connect=WHERE`, `tcp-listen=WHERE`, `udp=WHERE`, `udp-bind=WHERE`, `resolve=NAME` or `network`"
+        "`{word}` is no grant; type `tcp-connect=WHERE`, `tcp-listen=WHERE`, `udp=WHERE`, `udp-bind=WHERE`, \
+         `resolve=NAME` or `network`"
     )
 }
 
@@ -195,7 +196,8 @@ impl Hosts {
             Some(NamePattern::Any) => Ok(Hosts::Any),
             Some(pattern) => Ok(Hosts::Named(pattern)),
             None => Err(format!(
-                "`{written}` is no address and no name; type one as in `10.1.2.3`, `10.0.0.0/8`, `[::1]`, `example.com`, `*.example.com` or `*`"
+                "`{written}` is no address and no name; type one as in `10.1.2.3`, `10.0.0.0/8`, `[::1]`, \
+                 `example.com`, `*.example.com` or `*`"
             )),
         }
     }

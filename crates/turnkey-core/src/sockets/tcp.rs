@@ -142,8 +142,8 @@ impl TcpConnection {
     /// Writes as much as the connection takes.
     ///
     /// # Errors
-    /// [`ErrorCode::Pipe`] when nobody reads any more; [`ErrorCode::WouldBlock`] or the end of the guest's time, as the wait
-    /// says.
+    /// [`ErrorCode::Pipe`] when nobody reads any more; [`ErrorCode::WouldBlock`] or the end of the guest's time, as the
+    /// wait says.
     pub fn send(&self, buffers: &Buffers<'_>, wait: Wait) -> Result<usize, Interruption> {
         let bits = match wait {
             Wait::Forever => 0,
@@ -188,8 +188,8 @@ impl AsFd for TcpConnection {
 /// that wait for an answer need.
 ///
 /// # Differs
-/// By the standard's diagram, a `start-connect` that is refused for its argument, or by the grants, closes the socket. Here it
-/// stays as it was, as it does in POSIX and in other hosts: nothing has been tried.
+/// By the standard's diagram, a `start-connect` that is refused for its argument, or by the grants, closes the socket. Here
+/// it stays as it was, as it does in POSIX and in other hosts: nothing has been tried.
 #[derive(Debug)]
 pub struct TcpSocket {
     fd: SharedFd,
@@ -237,8 +237,8 @@ impl TcpSocket {
     /// `create-tcp-socket`
     ///
     /// # Errors
-    /// [`ErrorCode::Unsupported`]: the host has no such family. [`ErrorCode::TooManyDescriptors`]: `--max-sockets`, or the host's
-    /// own limit.
+    /// [`ErrorCode::Unsupported`]: the host has no such family. [`ErrorCode::TooManyDescriptors`]: `--max-sockets`, or the
+    /// host's own limit.
     pub fn new(host: &mut Capabilities, family: AddressFamily) -> Result<Self, ErrorCode> {
         let counted = host.network.open_socket(&mut host.budget, &host.limits)?;
         let fd = net::tcp_socket(family == AddressFamily::Ipv6)?;
@@ -260,9 +260,9 @@ impl TcpSocket {
     /// `start-bind`
     ///
     /// # Errors
-    /// [`ErrorCode::Invalid`]: another family, no unicast address, IPv4 inside of IPv6. [`ErrorCode::InvalidState`]: it is bound.
-    /// [`ErrorCode::Already`]: something else is in progress. [`ErrorCode::Access`]: no `tcp-listen` covers it, or the port is
-    /// the system's own. [`ErrorCode::AddressInUse`], [`ErrorCode::AddressNotBindable`].
+    /// [`ErrorCode::Invalid`]: another family, no unicast address, IPv4 inside of IPv6. [`ErrorCode::InvalidState`]: it is
+    /// bound. [`ErrorCode::Already`]: something else is in progress. [`ErrorCode::Access`]: no `tcp-listen` covers it, or
+    /// the port is the system's own. [`ErrorCode::AddressInUse`], [`ErrorCode::AddressNotBindable`].
     pub fn start_bind(
         &mut self,
         host: &mut Capabilities,
@@ -297,8 +297,8 @@ impl TcpSocket {
     ///
     /// # Errors
     /// [`ErrorCode::Invalid`]: another family, no unicast address, IPv4 inside of IPv6, no address, no port.
-    /// [`ErrorCode::InvalidState`]: it listens, or is or was connected. [`ErrorCode::Already`]: something else is in progress.
-    /// [`ErrorCode::Access`]: no `tcp-connect` covers it.
+    /// [`ErrorCode::InvalidState`]: it listens, or is or was connected. [`ErrorCode::Already`]: something else is in
+    /// progress. [`ErrorCode::Access`]: no `tcp-connect` covers it.
     pub fn start_connect(
         &mut self,
         host: &mut Capabilities,
@@ -352,9 +352,9 @@ impl TcpSocket {
     /// `start-listen`
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidState`]: it is not bound, or listens, or is or was connected. [`ErrorCode::Already`]: something else is
-    /// in progress. [`ErrorCode::Access`]: no `tcp-listen` covers it any more. [`ErrorCode::AddressInUse`]: another one listens
-    /// there.
+    /// [`ErrorCode::InvalidState`]: it is not bound, or listens, or is or was connected. [`ErrorCode::Already`]: something
+    /// else is in progress. [`ErrorCode::Access`]: no `tcp-listen` covers it any more. [`ErrorCode::AddressInUse`]: another
+    /// one listens there.
     pub fn start_listen(&mut self, host: &mut Capabilities, call: &'static str) -> Result<(), ErrorCode> {
         let State::Bound { asked } = self.state else {
             return Err(self.wrong_state());
@@ -382,8 +382,8 @@ impl TcpSocket {
     ///
     /// # Errors
     /// [`ErrorCode::InvalidState`]: it does not listen. [`ErrorCode::WouldBlock`]: nobody is there yet.
-    /// [`ErrorCode::ConnectionAborted`]: somebody was. [`ErrorCode::TooManyDescriptors`]: as [`TcpSocket::new`]; the connection
-    /// is still to be had.
+    /// [`ErrorCode::ConnectionAborted`]: somebody was. [`ErrorCode::TooManyDescriptors`]: as [`TcpSocket::new`]; the
+    /// connection is still to be had.
     pub fn accept(&self, host: &mut Capabilities) -> Result<(TcpSocket, TcpConnection), ErrorCode> {
         let State::Listening(listener) = &self.state else {
             return Err(ErrorCode::InvalidState);

@@ -1,7 +1,7 @@
 //! UDP: `udp-socket` of `wasi:sockets/udp` (0.2.12), and the two streams of datagrams that are made of it.
 //!
-//! Every datagram is looked at by itself: where one goes is checked when it is sent, connected or not, and one that came from
-//! where no grant reaches is never shown to the guest.
+//! Every datagram is looked at by itself: where one goes is checked when it is sent, connected or not, and one that came
+//! from where no grant reaches is never shown to the guest.
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,7 +19,8 @@ use crate::{Capabilities, ErrorCode};
 /// Datagrams that one call takes, looks at or permits. Bounds its work, whatever comes in meanwhile.
 pub const MOST_DATAGRAMS: usize = 64;
 
-/// Bytes after which [`IncomingDatagramStream::receive`] takes no further datagram. Bounds what the host holds for one call.
+/// Bytes after which [`IncomingDatagramStream::receive`] takes no further datagram. Bounds what the host holds for one
+/// call.
 const MOST_BYTES: usize = 1 << 20;
 
 /// Bytes that a datagram has at most: its length is a u16.
@@ -48,8 +49,8 @@ impl UdpSocket {
     /// `create-udp-socket`
     ///
     /// # Errors
-    /// [`ErrorCode::Unsupported`]: the host has no such family. [`ErrorCode::TooManyDescriptors`]: `--max-sockets`, or the host's
-    /// own limit.
+    /// [`ErrorCode::Unsupported`]: the host has no such family. [`ErrorCode::TooManyDescriptors`]: `--max-sockets`, or the
+    /// host's own limit.
     pub fn new(host: &mut Capabilities, family: AddressFamily) -> Result<Self, ErrorCode> {
         let counted = host.network.open_socket(&mut host.budget, &host.limits)?;
         let fd = net::udp_socket(family == AddressFamily::Ipv6)?;
@@ -73,8 +74,8 @@ impl UdpSocket {
     ///
     /// # Errors
     /// [`ErrorCode::Invalid`]: another family, or IPv4 inside of IPv6. [`ErrorCode::InvalidState`]: it is bound.
-    /// [`ErrorCode::Already`]: it is being bound. [`ErrorCode::Access`]: no `udp-bind` covers it, or the port is the system's own.
-    /// [`ErrorCode::AddressInUse`], [`ErrorCode::AddressNotBindable`].
+    /// [`ErrorCode::Already`]: it is being bound. [`ErrorCode::Access`]: no `udp-bind` covers it, or the port is the
+    /// system's own. [`ErrorCode::AddressInUse`], [`ErrorCode::AddressNotBindable`].
     pub fn start_bind(
         &mut self,
         host: &mut Capabilities,
@@ -108,8 +109,8 @@ impl UdpSocket {
     /// `stream`: a new pair of streams, for this peer alone or for all. Those made before are of no use any more.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidState`]: it is not bound. [`ErrorCode::Invalid`]: another family, IPv4 inside of IPv6, no address, no
-    /// port. [`ErrorCode::Access`]: no `udp` covers the peer. [`ErrorCode::RemoteUnreachable`].
+    /// [`ErrorCode::InvalidState`]: it is not bound. [`ErrorCode::Invalid`]: another family, IPv4 inside of IPv6, no
+    /// address, no port. [`ErrorCode::Access`]: no `udp` covers the peer. [`ErrorCode::RemoteUnreachable`].
     pub fn stream(
         &mut self,
         host: &mut Capabilities,
@@ -143,7 +144,8 @@ impl UdpSocket {
         Ok((incoming, OutgoingDatagramStream { end, family: self.family, permitted: 0 }))
     }
 
-    /// Takes the peer away, and leaves the socket bound as it is: of a port that it chose itself, Linux lets go with the peer.
+    /// Takes the peer away, and leaves the socket bound as it is: of a port that it chose itself, Linux lets go with the
+    /// peer.
     fn disconnect(&self) -> Result<(), ErrorCode> {
         let port = net::local_address(self.fd.as_fd())?.port();
         net::disconnect(self.fd.as_fd())?;
@@ -295,8 +297,8 @@ impl IncomingDatagramStream {
     ///
     /// # Errors
     /// [`ErrorCode::ConnectionRefused`], [`ErrorCode::RemoteUnreachable`]: what became of a datagram that was sent before.
-    /// [`ErrorCode::InvalidState`]: another pair of streams is in use. [`ErrorCode::InsufficientMemory`]: the guest cannot pay for
-    /// one.
+    /// [`ErrorCode::InvalidState`]: another pair of streams is in use. [`ErrorCode::InsufficientMemory`]: the guest cannot
+    /// pay for one.
     pub fn receive(
         &mut self,
         host: &mut Capabilities,
@@ -370,12 +372,13 @@ impl OutgoingDatagramStream {
         datagrams <= self.permitted
     }
 
-    /// Sends one datagram, to whom or to the stream's peer, and uses up what [`OutgoingDatagramStream::check_send`] has permitted.
+    /// Sends one datagram, to whom or to the stream's peer, and uses up what [`OutgoingDatagramStream::check_send`] has
+    /// permitted.
     ///
     /// # Errors
     /// [`ErrorCode::WouldBlock`]: there is no room for it. [`ErrorCode::Invalid`]: another family, IPv4 inside of IPv6, no
-    /// address, no port, none given and none to be known, or another than the stream's peer. [`ErrorCode::Access`]: no `udp`
-    /// covers it. [`ErrorCode::MessageSize`], [`ErrorCode::RemoteUnreachable`], [`ErrorCode::ConnectionRefused`].
+    /// address, no port, none given and none to be known, or another than the stream's peer. [`ErrorCode::Access`]: no
+    /// `udp` covers it. [`ErrorCode::MessageSize`], [`ErrorCode::RemoteUnreachable`], [`ErrorCode::ConnectionRefused`].
     /// [`ErrorCode::InvalidState`]: another pair of streams is in use.
     pub fn send(
         &mut self,

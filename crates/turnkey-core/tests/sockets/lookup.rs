@@ -1,4 +1,5 @@
-//! Look-ups: what is a name, who may look it up, and what follows for the grants by name. Nothing here asks beyond this machine.
+//! Look-ups: what is a name, who may look it up, and what follows for the grants by name. Nothing here asks beyond this
+//! machine.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,5 @@
-//! `wasi:sockets`: networks, look-ups, TCP and UDP sockets. What they mean is in the core; the resources here are the core's.
+//! `wasi:sockets`: networks, look-ups, TCP and UDP sockets. What they mean is in the core; the resources here are the
+//! core's.
 
 pub(crate) mod instance_network;
 pub(crate) mod ip_name_lookup;

@@ -136,10 +136,11 @@ fn receive(
     Ok(shown.collect())
 }
 
-/// One after the other, until there are no more or one of them fails: how many were sent. What the first fails with is told.
+/// One after the other, until there are no more or one of them fails: how many were sent. What the first fails with is
+/// told.
 ///
-/// A datagram passes through the host's memory, since the guest's is not to be had while the guest's grants are looked at. Of
-/// one that is larger than can be, as much does as is too large.
+/// A datagram passes through the host's memory, since the guest's is not to be had while the guest's grants are looked at.
+/// Of one that is larger than can be, as much does as is too large.
 fn send<T, S: State<T>>(
     mut store: StoreContextMut<'_, T>,
     state: S,

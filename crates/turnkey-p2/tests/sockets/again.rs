@@ -1,6 +1,6 @@
-//! A component that exports again what it imports, so that a test calls the host as a guest does: through the canonical ABI, with
-//! a guest's handles and a guest's memory. It has the functions of all interfaces that a file of `wit/` defines, a method as a
-//! function whose first parameter is `this`. Source of truth: `wit/`.
+//! A component that exports again what it imports, so that a test calls the host as a guest does: through the canonical
+//! ABI, with a guest's handles and a guest's memory. It has the functions of all interfaces that a file of `wit/` defines,
+//! a method as a function whose first parameter is `this`. Source of truth: `wit/`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -19,8 +19,8 @@ const MANGLING: ManglingAndAbi = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
 const RESULTS: u8 = 16;
 const HEAP: u32 = 4096;
 
-/// The interfaces of a file of `wit/`, as interfaces that are exported: what they define is used, and their functions stay. And
-/// for a world: that each is imported, and exported again.
+/// The interfaces of a file of `wit/`, as interfaces that are exported: what they define is used, and their functions stay.
+/// And for a world: that each is imported, and exported again.
 fn exported(text: &str) -> (String, String) {
     let package = text.lines().find_map(|line| line.strip_prefix("package ")).unwrap().trim_end_matches(';');
     let (name, version) = package.split_once('@').unwrap();

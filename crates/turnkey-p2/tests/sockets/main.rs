@@ -1,5 +1,5 @@
-//! `wasi:sockets` as a guest calls it, through the canonical ABI: which code it gets of what, and what goes through a connection.
-//! On loopback only. What each state allows in detail is tested in the core, `tests/sockets`.
+//! `wasi:sockets` as a guest calls it, through the canonical ABI: which code it gets of what, and what goes through a
+//! connection. On loopback only. What each state allows in detail is tested in the core, `tests/sockets`.
 #![allow(clippy::cloned_ref_to_slice_refs, reason = "one argument is written as several are")]
 #![allow(clippy::disallowed_methods, reason = "tests use the host as it is")]
 #![allow(clippy::unwrap_used, reason = "a test that fails by a panic says enough")]
