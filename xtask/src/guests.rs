@@ -31,7 +31,7 @@ const COMPONENTS: &str = "components/";
 /// The program that is a library: it exports functions and no `_start`.
 const REACTOR: &str = "reactor";
 /// Of these no component is made.
-const MODULES_ONLY: [&str; 4] = [
+const MODULES_ONLY: [&str; 5] = [
     // It tries paths that are no UTF-8, and strings of components are.
     "climber",
     // A listener that the host hands over is a thing of Preview 1.
@@ -39,7 +39,11 @@ const MODULES_ONLY: [&str; 4] = [
     "echo_server_c",
     // wasi-libc's `scandir` asks for the inode number of `..`, where the adapter gives none and the host must not.
     "files_c",
+    // It is compared with a component that has no adapter in between.
+    "parity_p1",
 ];
+/// A folder of sources that are no program, and how a program says that it takes them in.
+const SHARED: (&str, &str) = ("parity", "/parity/mod.rs\"]");
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Language {
@@ -165,6 +169,10 @@ fn programs(guests: &Path) -> Result<BTreeMap<String, Program>, String> {
             if language == Language::Rust && text.contains(&format!("{library}::")) {
                 sources.push(of.to_owned());
             }
+        }
+        let (folder, mark) = SHARED;
+        if text.contains(mark) {
+            sources.extend(names(&guests.join(folder))?.iter().map(|name| format!("{folder}/{name}")));
         }
         sources.push(main);
         sources.sort();

@@ -1,5 +1,7 @@
 //! What a connection costs: the memory of a host's process before there are any, and with a thousand of them open, all of
 //! which one component serves in one loop around `poll`.
+//!
+//! That a thousand are served is the point, and not how fast: some of them ask at a time.
 
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -19,8 +21,12 @@ const DEFAULT_ROUNDS: usize = 3;
 
 const CONNECTIONS: u32 = 1000;
 
-/// Messages that each of them is answered, all of them at once each time.
+/// Messages that each of them is answered.
 const MESSAGES: u32 = 5;
+
+/// So many ask before the first is listened to. Where 128 or more are ready at once, Wasmtime 48 permits no write any more:
+/// its `poll` has then used up what its runtime lets one turn do, and the component asks again for ever.
+const AT_ONCE: usize = 50;
 
 /// What a connection may cost in Turnkey.
 const BOUND_KIB: f64 = 20.0;
@@ -94,11 +100,9 @@ impl Bench {
         let streams = (0..CONNECTIONS).map(|_| client::connect(server.address()));
         let streams: Vec<TcpStream> = streams.collect::<Result<_, _>>()?;
         for number in 0..MESSAGES {
-            for stream in &streams {
-                client::ask(stream, number)?;
-            }
-            for stream in &streams {
-                client::take_answer(stream, number)?;
+            for some in streams.chunks(AT_ONCE) {
+                some.iter().try_for_each(|stream| client::ask(stream, number))?;
+                some.iter().try_for_each(|stream| client::take_answer(stream, number))?;
             }
         }
         let open = status_kib(server.process(), "VmRSS:")?;

@@ -43,6 +43,8 @@ pub(crate) struct OutputStream {
     permitted: usize,
     /// A failure was seen.
     closed: bool,
+    /// What is behind it, also while its sink is elsewhere.
+    is_connection: bool,
 }
 
 impl Kept for InputStream {}
@@ -95,12 +97,13 @@ impl InputStream {
 
 impl OutputStream {
     pub(crate) const fn new(sink: Sink) -> Self {
-        OutputStream { sink, permitted: 0, closed: false }
+        let is_connection = matches!(sink, Sink::Connection(_));
+        OutputStream { sink, permitted: 0, closed: false, is_connection }
     }
 
     /// One that takes nothing.
     pub(crate) const fn closed() -> Self {
-        OutputStream { sink: Sink::Standard(StandardOutput::Null), permitted: 0, closed: true }
+        OutputStream { sink: Sink::Standard(StandardOutput::Null), permitted: 0, closed: true, is_connection: false }
     }
 
     /// What a stream without unsent bytes waits for before it permits a write.
@@ -157,7 +160,12 @@ impl<'a> Output<'a> {
     fn failed(&mut self, interruption: Interruption) -> StreamFault {
         self.stream.closed = true;
         self.stream.permitted = 0;
-        interruption.into()
+        match interruption {
+            // A connection that was shut down for sending is what the standard calls closed; a pipe without a reader is a
+            // failure, which a program is told by its name.
+            Interruption::Failed(ErrorCode::Pipe) if self.stream.is_connection => StreamFault::Closed,
+            interruption => interruption.into(),
+        }
     }
 
     /// `check-write`

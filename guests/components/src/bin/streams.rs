@@ -36,7 +36,10 @@ fn main() {
         ["stdout"] => write_stdout(),
         [what, name] if what.starts_with("trap-") => trap(what, &directory(name)),
         [what, name] if what.starts_with("choice-") => choice(what, &directory(name)),
-        _ => fail("streams", "usage: streams files|stdin|copy|blocking-copy|wait|flood|stdout|trap-WHAT|choice-WHAT [DIRECTORY]"),
+        _ => fail(
+            "streams",
+            "usage: streams files|stdin|copy|blocking-copy|wait|flood|stdout|trap-WHAT|choice-WHAT [DIRECTORY]",
+        ),
     }
 }
 
