@@ -20,8 +20,8 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario(FROZEN, "time stands still", still),
     scenario(FROZEN, "wait for several", several),
     scenario(FROZEN, "sleep for next to nothing", short),
-    scenario(FROZEN, "sleep for ever", ever),
     scenario(FROZEN, "input that is there", input),
+    scenario(FROZEN, "sleep for ever", ever),
 ];
 
 const MILLISECOND: u64 = 1_000_000;
@@ -121,6 +121,7 @@ fn short(stage: &Stage<'_>) {
     }
 }
 
+/// To the end of what the clock can count.
 fn ever(stage: &Stage<'_>) {
     stage.line(format_args!("happened: {:?}", stage.wasi.poll(&[Wait::For(u64::MAX)])));
     both(stage);

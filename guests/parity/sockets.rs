@@ -63,7 +63,6 @@ fn server(stage: &Stage<'_>) {
 fn talk(stage: &Stage<'_>, listener: Fd) {
     let connection = stage.connected(listener);
     stage.receive(connection, 10, false);
-    stage.receive(connection, 0, false);
     stage.peer("say hello");
     stage.receive(connection, 3, true);
     stage.receive(connection, 10, true);

@@ -170,6 +170,9 @@ fn programs(guests: &Path) -> Result<BTreeMap<String, Program>, String> {
                 sources.push(of.to_owned());
             }
         }
+        if text.contains("parity/mod.rs") {
+            sources.extend(names(&guests.join("parity"))?.iter().map(|file| format!("parity/{file}")));
+        }
         let (folder, mark) = SHARED;
         if text.contains(mark) {
             sources.extend(names(&guests.join(folder))?.iter().map(|name| format!("{folder}/{name}")));

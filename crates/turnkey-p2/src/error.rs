@@ -63,3 +63,32 @@ pub(crate) const fn filesystem(code: Code) -> ErrorCode {
         | Code::Timeout => ErrorCode::Io,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sockets::network::network;
+
+    /// The page that users read is these matches, and not what somebody remembers of them.
+    #[test]
+    fn the_matrix_of_errors_is_what_guests_get() {
+        let page = include_str!("../../../docs/errors.md");
+        let mut table = String::from("| code | `wasi:filesystem` | `wasi:sockets` |\n|---|---|---|\n");
+        for &code in Code::ALL {
+            table += &format!("| {} | {} | {} |\n", code.word(), filesystem(code).word(), network(code).word());
+        }
+        assert!(page.contains(&table), "docs/errors.md should have this table:\n{table}");
+    }
+
+    #[test]
+    fn a_code_that_the_standard_has_a_word_for_keeps_it() {
+        for &code in Code::ALL {
+            let word = filesystem(code).word();
+            assert!(word == code.word() || word == "io" || !is_filesystem_word(code.word()), "{code}: {word}");
+        }
+    }
+
+    fn is_filesystem_word(word: &str) -> bool {
+        Code::ALL.iter().any(|&code| filesystem(code).word() == word)
+    }
+}
