@@ -5,6 +5,7 @@ use super::{Clock, Scenario, Stage, Wait, scenario};
 const LIVE: &str = "clocks";
 const COARSE: &str = "clocks-coarse";
 const FROZEN: &str = "clocks-frozen";
+const FROZEN_COARSE: &str = "clocks-frozen-coarse";
 
 pub const SCENARIOS: &[Scenario] = &[
     scenario(LIVE, "steps", resolutions),
@@ -17,11 +18,16 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario(COARSE, "sleep", sleeps),
     scenario(COARSE, "wait for several", several),
     scenario(FROZEN, "steps", resolutions),
-    scenario(FROZEN, "time stands still", still),
+    scenario(FROZEN, "time stands still", |stage| still(stage, 1)),
     scenario(FROZEN, "wait for several", several),
     scenario(FROZEN, "sleep for next to nothing", short),
     scenario(FROZEN, "input that is there", input),
     scenario(FROZEN, "sleep for ever", ever),
+    scenario(FROZEN_COARSE, "steps", resolutions),
+    scenario(FROZEN_COARSE, "time stands still", |stage| still(stage, MILLISECOND)),
+    scenario(FROZEN_COARSE, "wait for several", several),
+    scenario(FROZEN_COARSE, "input that is there", input),
+    scenario(FROZEN_COARSE, "sleep for ever", ever),
 ];
 
 const MILLISECOND: u64 = 1_000_000;
@@ -90,30 +96,30 @@ fn both(stage: &Stage<'_>) {
     stage.line(format_args!("wall clock {wall}, monotonic clock {monotonic}"));
 }
 
-/// It moves by sleeping, and by exactly that.
-fn still(stage: &Stage<'_>) {
+/// It moves by sleeping, and by exactly that: by so many steps.
+fn still(stage: &Stage<'_>, step: u64) {
     both(stage);
     both(stage);
-    for asked in [0, 1, 999, MILLISECOND, 3_600_000 * MILLISECOND, 86_400_000 * MILLISECOND] {
-        stage.line(format_args!("sleep {asked}: {:?}", stage.wasi.poll(&[Wait::For(asked)])));
+    for steps in [0, 1, 999, 1_000_000, 86_400_000] {
+        stage.line(format_args!("sleep for {steps}: {:?}", stage.wasi.poll(&[Wait::For(steps * step)])));
         both(stage);
     }
     let now = stage.wasi.now(Clock::Monotonic);
-    for until in [0, now, now + 1, now + 5 * MILLISECOND] {
+    for until in [0, now, now + step, now + 5_000_000 * step] {
         stage.line(format_args!("sleep until {until}: {:?}", stage.wasi.poll(&[Wait::Until(until)])));
         both(stage);
     }
     for waits in [
-        &[Wait::For(30), Wait::For(20), Wait::For(10), Wait::For(10)][..],
-        &[Wait::For(0), Wait::For(10)],
-        &[Wait::Until(0), Wait::For(5)],
+        &[Wait::For(30 * step), Wait::For(20 * step), Wait::For(10 * step), Wait::For(10 * step)][..],
+        &[Wait::For(0), Wait::For(10 * step)],
+        &[Wait::Until(0), Wait::For(5 * step)],
     ] {
         stage.line(format_args!("happened: {:?}", stage.wasi.poll(waits)));
         both(stage);
     }
 }
 
-/// Where the clock's step is larger than that, it adds up.
+/// It adds up.
 fn short(stage: &Stage<'_>) {
     for asked in [1, 300_000, 300_000, 300_000, 100_000, 1, 999_999, 1_000_000, 1] {
         stage.line(format_args!("sleep {asked}: {:?}", stage.wasi.poll(&[Wait::For(asked)])));

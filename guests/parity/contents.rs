@@ -271,14 +271,7 @@ fn unlinked(stage: &Stage<'_>) {
 fn advice(stage: &Stage<'_>) {
     let root = stage.root();
     let file = stage.file(root, b"new", b"0123456789");
-    let all = [
-        Advice::Normal,
-        Advice::Sequential,
-        Advice::Random,
-        Advice::WillNeed,
-        Advice::DontNeed,
-        Advice::NoReuse,
-    ];
+    let all = [Advice::Normal, Advice::Sequential, Advice::Random, Advice::WillNeed, Advice::DontNeed, Advice::NoReuse];
     for (index, advice) in all.into_iter().enumerate() {
         for (offset, bytes) in [(0, 0), (2, 5), (100, 100), (FAR[0], 1), (FAR[0], 0), (1 << 63, 0), (0, u64::MAX)] {
             let answer = stage.wasi.advise(file, offset, bytes, advice);

@@ -6,6 +6,8 @@ const GROUP: &str = "deterministic";
 
 pub const SCENARIOS: &[Scenario] = &[
     scenario(GROUP, "the order of a directory", order),
+    scenario(GROUP, "remove while listing", super::directories::list_and_remove),
+    scenario(GROUP, "add after listing", super::directories::list_and_add),
     scenario(GROUP, "numbers of files", identities),
     scenario(GROUP, "clocks and times", clocks),
     scenario(GROUP, "random bytes", random),
@@ -33,9 +35,9 @@ fn identities(stage: &Stage<'_>) {
     let file = stage.must("file", stage.wasi.open(root.fd, b"file", How::READ));
     let opened = [("directory", stage.wasi.stat(directory.fd)), ("file", stage.wasi.stat(file))];
     let paths = ["file", "to-file", "directory", "directory/inside", "directory/..", ".", "names", "empty", "file"];
-    let paths = paths.iter().flat_map(|path| {
-        [false, true].map(|follow| (*path, stage.wasi.stat_at(root.fd, path.as_bytes(), follow)))
-    });
+    let paths = paths
+        .iter()
+        .flat_map(|path| [false, true].map(|follow| (*path, stage.wasi.stat_at(root.fd, path.as_bytes(), follow))));
     for (path, stat) in opened.into_iter().chain(paths) {
         let identity = stage.must(path, stat).identity;
         let place = met.iter().position(|known| *known == identity).unwrap_or_else(|| {

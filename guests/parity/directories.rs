@@ -162,7 +162,7 @@ fn list_twice(stage: &Stage<'_>) {
     stage.line(format_args!("{pairs} pairs"));
 }
 
-fn list_and_remove(stage: &Stage<'_>) {
+pub fn list_and_remove(stage: &Stage<'_>) {
     let root = stage.root();
     stage.create_directory(root, b"new");
     let changing = stage.inside(root, b"new", "changing:");
@@ -181,7 +181,7 @@ fn list_and_remove(stage: &Stage<'_>) {
     stage.remove_directory(root, b"new");
 }
 
-fn list_and_add(stage: &Stage<'_>) {
+pub fn list_and_add(stage: &Stage<'_>) {
     let root = stage.root();
     stage.create_directory(root, b"new");
     let growing = stage.inside(root, b"new", "growing:");

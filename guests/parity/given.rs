@@ -67,6 +67,7 @@ fn after_the_end(stage: &Stage<'_>) {
 }
 
 fn write(stage: &Stage<'_>) {
+    stage.flush();
     for bytes in [&b"\0\xff\x1b[0m"[..], b"no end of the line", b"", b"\n"] {
         stage.done(format_args!("write {}", escaped(bytes)), stage.wasi.write_to(Stream::Stdout, bytes));
         stage.flush();

@@ -106,7 +106,8 @@ pub trait Wasi {
     /// The contents of a symbolic link.
     fn readlink(&self, dir: Fd, path: &[u8]) -> Answer<Vec<u8>>;
 
-    /// A listener on an address of this machine, handed over or made; says on standard error where it is.
+    /// The listener on an address of this machine: handed over, or made when it is first asked for. Standard error says
+    /// where it is.
     fn listen(&self) -> Answer<Fd>;
     /// Takes the next connection.
     fn accept(&self, listener: Fd, wait: bool) -> Answer<Fd>;

@@ -127,7 +127,8 @@ fn zeroes(stage: &Stage<'_>) {
 /// No two of these are the same file.
 fn alike(stage: &Stage<'_>) {
     let root = stage.root();
-    let names: [&[u8]; 6] = [b"n\xfc", "n\u{fc}".as_bytes(), "nu\u{308}".as_bytes(), "n\u{effc}".as_bytes(), b"n", b"N"];
+    let names: [&[u8]; 6] =
+        [b"n\xfc", "n\u{fc}".as_bytes(), "nu\u{308}".as_bytes(), "n\u{effc}".as_bytes(), b"n", b"N"];
     for name in names {
         stage.write(root, name, name);
     }

@@ -67,7 +67,7 @@ fn put_right(stage: &Stage<'_>, path: &[u8]) {
     if stage.wasi.stat_at(root.fd, b"file", false).map(|stat| stat.size) != Ok(8) {
         stage.write(root, b"file", b"contents");
     }
-    for made in [&b"new"[..], b"nothing", b"directory/new"] {
+    for made in [&b"new"[..], b"nothing", b"directory/new", b"latin \xfc"] {
         stage.clear(root, made);
     }
     if path.len() > 200 {

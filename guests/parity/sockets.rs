@@ -9,7 +9,16 @@ use super::{Fd, Scenario, Stage, escaped, scenario};
 const GROUP: &str = "sockets";
 
 pub const SCENARIOS: &[Scenario] = &[
-    scenario(GROUP, "a server", server),
+    scenario(GROUP, "nobody is there", nobody),
+    scenario(GROUP, "talk", |stage| with_connection(stage, talk)),
+    scenario(GROUP, "send much", |stage| with_connection(stage, large)),
+    scenario(GROUP, "the other side ends", |stage| with_connection(stage, end_of_the_peer)),
+    scenario(GROUP, "this side ends sending", |stage| with_connection(stage, own_end)),
+    scenario(GROUP, "this side ends receiving", |stage| with_connection(stage, own_ends)),
+    scenario(GROUP, "the other side is gone", |stage| with_connection(stage, reset)),
+    scenario(GROUP, "this side is gone", |stage| with_connection(stage, close)),
+    scenario(GROUP, "two at once", two),
+    scenario(GROUP, "nobody is there any more", nobody),
 ];
 
 impl Stage<'_> {
@@ -46,22 +55,20 @@ impl Stage<'_> {
     }
 }
 
-fn server(stage: &Stage<'_>) {
-    let listener = stage.must("listen", stage.wasi.listen());
-    stage.accept(listener, false);
-    talk(stage, listener);
-    large(stage, listener);
-    for end in [end_of_the_peer, own_end, own_ends, reset, close] {
-        let connection = stage.connected(listener);
-        end(stage, connection);
-    }
-    two(stage, listener);
-    stage.accept(listener, false);
-    stage.wasi.close(listener);
+fn listener(stage: &Stage<'_>) -> Fd {
+    stage.must("listen", stage.wasi.listen())
 }
 
-fn talk(stage: &Stage<'_>, listener: Fd) {
-    let connection = stage.connected(listener);
+fn with_connection(stage: &Stage<'_>, scenario: fn(&Stage<'_>, Fd)) {
+    let connection = stage.connected(listener(stage));
+    scenario(stage, connection);
+}
+
+fn nobody(stage: &Stage<'_>) {
+    stage.accept(listener(stage), false);
+}
+
+fn talk(stage: &Stage<'_>, connection: Fd) {
     stage.receive(connection, 10, false);
     stage.peer("say hello");
     stage.receive(connection, 3, true);
@@ -80,9 +87,8 @@ fn talk(stage: &Stage<'_>, listener: Fd) {
 }
 
 /// More than the system keeps on the way.
-fn large(stage: &Stage<'_>, listener: Fd) {
+fn large(stage: &Stage<'_>, connection: Fd) {
     const BYTES: usize = 3_000_000;
-    let connection = stage.connected(listener);
     stage.peer(format_args!("say much {BYTES}"));
     let (mut all, mut sum) = (0, 0_u64);
     while all < BYTES {
@@ -162,7 +168,8 @@ fn close(stage: &Stage<'_>, connection: Fd) {
 }
 
 /// Connections are taken in the order in which they were made.
-fn two(stage: &Stage<'_>, listener: Fd) {
+fn two(stage: &Stage<'_>) {
+    let listener = listener(stage);
     let one = stage.connected(listener);
     let two = stage.connected(listener);
     stage.send(two, b"second");

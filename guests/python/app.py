@@ -2,7 +2,7 @@
 
     app.py files DIRECTORY           writes, reads, lists and removes files; a transcript
     app.py connect HOST:PORT TEXT    sends a text over TCP, prints what comes back
-    app.py serve HOST:PORT           prints its port, answers one connection with what it sent
+    app.py serve HOST:PORT           prints where it listens, answers one connection with what it sent
     app.py resolve NAME              prints the addresses of a name
     app.py given WORDS...            arguments, the variables whose names begin with "GUEST", and standard input
 
@@ -73,7 +73,7 @@ def connect(where, text):
 
 def serve(where):
     with socket.create_server(address(where)) as listener:
-        print("listening on port", listener.getsockname()[1], flush=True)
+        print("listening on {}:{}".format(*listener.getsockname()), flush=True)
         stream, _ = listener.accept()
         with stream:
             while piece := stream.recv(65536):

@@ -1,5 +1,7 @@
 //! What a program said, and where it differs from what another said.
 
+use std::fmt;
+
 use super::folder::Left;
 
 /// A line like this begins a scenario.
@@ -9,7 +11,6 @@ const SCENARIO: &[u8] = b"# ";
 const STUCK: &[u8] = b"cannot go on: ";
 
 /// What a program said, how it ended, and what it left.
-#[derive(Debug)]
 pub(crate) struct Transcript {
     program: &'static str,
     group: String,
@@ -17,6 +18,14 @@ pub(crate) struct Transcript {
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
     pub(crate) left: Left,
+}
+
+impl fmt::Debug for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Transcript { program, group, status, stdout, stderr, .. } = self;
+        let [stdout, stderr] = [stdout, stderr].map(|said| said.escape_ascii().to_string().replace("\\n", "\n"));
+        write!(f, "{program} {group}: status {status}\n{stdout}\n{stderr}")
+    }
 }
 
 impl Transcript {

@@ -107,7 +107,9 @@ impl Clocks {
     /// Moves a frozen clock on by a sleep.
     pub fn sleep_frozen(&mut self, nanoseconds: u64) {
         if let Some(frozen) = &mut self.frozen {
-            frozen.slept_ns = frozen.slept_ns.saturating_add(nanoseconds);
+            let end = frozen.slept_ns.saturating_add(nanoseconds);
+            // On a step of the clock, so that it never shows less than what was slept.
+            frozen.slept_ns = end.checked_next_multiple_of(self.resolution_ns).unwrap_or(u64::MAX);
         }
     }
 

@@ -5,7 +5,7 @@ use turnkey_core::host::clock::HostClock;
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 use crate::interface::{Interface, State};
-use crate::io::poll::{Pollable, after};
+use crate::io::poll::{after, at};
 
 /// `datetime` of `wasi:clocks/wall-clock`.
 #[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ fn datetime(nanoseconds: u64) -> Datetime {
 pub(crate) fn define_monotonic<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     it.func("now", |call, ()| Ok(call.host.clocks.now_ns(HostClock::Monotonic)));
     it.func("resolution", |call, ()| Ok(call.host.clocks.resolution_ns(HostClock::Monotonic)));
-    it.func("subscribe-instant", |call, (when,): (u64,)| call.keep(Pollable::Clock(when)));
+    it.func("subscribe-instant", |call, (when,): (u64,)| at(call, when));
     it.func("subscribe-duration", |call, (when,): (u64,)| after(call, when));
 }
 

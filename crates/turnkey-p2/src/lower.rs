@@ -4,7 +4,7 @@
 //! A function that reads gives one of these types instead of the bytes, and the read happens while the engine writes the
 //! results: by then it is known where they go. How many bytes there are has to be known before the guest is asked for room,
 //! since a list cannot be made smaller afterwards: the adapter for Preview 1 traps at the attempt. A short read goes through
-//! a small buffer instead, and so does one of which only the read itself tells.
+//! a small buffer instead, and so does one of which only the read itself tells. Random bytes are drawn the same way.
 //!
 //! The canonical ABI's side of the engine is not documented (`wasmtime::component::__internal`), and so this file is the only
 //! one that touches it; the engine's version is pinned.
@@ -16,8 +16,11 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use turnkey_core::ErrorCode as Code;
+use turnkey_core::ending::Stopped;
 use turnkey_core::filesystem::File;
 use turnkey_core::host::buffers::Buffers;
+use turnkey_core::limits::Limit;
+use turnkey_core::random::{Random, RandomGrant};
 use turnkey_core::stream::{Available, Interruption, Source, Wait};
 use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LowerContext};
 use wasmtime::component::{ComponentType, Lower};
@@ -238,6 +241,63 @@ unsafe impl Lower for ReadingAt {
     }
 }
 
+/// Random bytes, before they have been drawn.
+pub(crate) struct Drawing<T, S> {
+    state: S,
+    len: u64,
+    store: PhantomData<fn(T)>,
+}
+
+impl<T, S> Drawing<T, S> {
+    pub(crate) const fn new(state: S, len: u64) -> Self {
+        Drawing { state, len, store: PhantomData }
+    }
+}
+
+// SAFETY: everything that the engine asks of the type is answered by the list of bytes that it stands for.
+unsafe impl<T: 'static, S: State<T>> ComponentType for Drawing<T, S> {
+    type Lower = <Vec<u8> as ComponentType>::Lower;
+    const ABI: CanonicalAbiInfo = <Vec<u8> as ComponentType>::ABI;
+
+    fn typecheck(ty: &InterfaceType, types: &InstanceType<'_>) -> wasmtime::Result<()> {
+        <Vec<u8> as ComponentType>::typecheck(ty, types)
+    }
+}
+
+// SAFETY: what is written is the place and the length of a list that the guest has made room for.
+unsafe impl<T: 'static, S: State<T>> Lower for Drawing<T, S> {
+    fn linear_lower_to_flat<U>(
+        &self,
+        _cx: &mut LowerContext<'_, U>,
+        _ty: InterfaceType,
+        _dst: &mut MaybeUninit<Self::Lower>,
+    ) -> wasmtime::Result<()> {
+        Err(wasmtime::format_err!("a list is never given flat"))
+    }
+
+    fn linear_lower_to_memory<U>(
+        &self,
+        cx: &mut LowerContext<'_, U>,
+        _ty: InterfaceType,
+        offset: usize,
+    ) -> wasmtime::Result<()> {
+        // No memory has room for more.
+        let Ok(bytes) = u32::try_from(self.len) else {
+            (self.state)(store_mut::<T, U>(cx)?).0.budget.note(Limit::Memory);
+            return Err(Stopped(Limit::Memory).into());
+        };
+        let bytes = bytes as usize;
+        let address = cx.realloc(0, 0, 1, bytes)?;
+        let host = (self.state)(store_mut::<T, U>(cx)?).0;
+        let mut random = std::mem::replace(&mut host.random, Random::new(RandomGrant::Secure));
+        let drawn = room(cx, address, bytes).map(|room| random.fill(room));
+        (self.state)(store_mut::<T, U>(cx)?).0.random = random;
+        drawn?;
+        put_list(cx, offset, address, bytes);
+        Ok(())
+    }
+}
+
 /// What the store holds.
 fn store_mut<'a, T: 'static, U: 'static>(cx: &'a mut LowerContext<'_, U>) -> wasmtime::Result<&'a mut T> {
     let data: &mut dyn Any = cx.store.data_mut();
@@ -252,10 +312,14 @@ fn in_place<U>(
     read: impl FnOnce(&mut Buffers<'_>) -> Result<usize, Interruption>,
 ) -> wasmtime::Result<Result<(usize, usize), Interruption>> {
     let address = cx.realloc(0, 0, 1, bytes)?;
-    // The engine has checked that the room is inside the memory.
-    let room = cx.as_slice_mut().get_mut(address..).and_then(|rest| rest.get_mut(..bytes));
-    let room = room.ok_or_else(|| wasmtime::format_err!("the guest made room beyond its memory"))?;
+    let room = room(cx, address, bytes)?;
     Ok(read(&mut Buffers::whole(room)).map(|read| (address, read)))
+}
+
+/// The room that the guest has made. The engine has checked that it is inside the memory.
+fn room<'a, U>(cx: &'a mut LowerContext<'_, U>, address: usize, bytes: usize) -> wasmtime::Result<&'a mut [u8]> {
+    let room = cx.as_slice_mut().get_mut(address..).and_then(|rest| rest.get_mut(..bytes));
+    room.ok_or_else(|| wasmtime::format_err!("the guest made room beyond its memory"))
 }
 
 /// Writes where a list is and how long. Both come from inside a memory of 32 bits.

@@ -37,7 +37,7 @@ pub struct Preview2 {
     /// The directory that a listing was last begun of, and what it was like then.
     pub(crate) listed: Option<(Id, HostMetadata)>,
     /// What the last look at a name found.
-    pub(crate) seen: Option<Seen>,
+    pub(crate) seen: Seen,
     /// Where bytes are read to before it is known how many there are. Made when it is first needed.
     pub(crate) scratch: Vec<u8>,
 }

@@ -183,10 +183,11 @@ unsafe fn map(engine: &wasmtime::Engine, kind: Kind, file: File) -> wasmtime::Re
     match kind {
         // SAFETY: the caller's.
         Kind::Module => unsafe { Module::deserialize_open_file(engine, file) }.map(Loaded::Module),
-        // The engine takes components by name only: this name is the file that is open here, and no other.
-        // SAFETY: the caller's.
         Kind::Component => {
-            unsafe { Component::deserialize_file(engine, programs::name_of_open(&file)) }.map(Loaded::Component)
+            // The engine takes components by name only: this name is the file that is open here, and no other.
+            let name = programs::name_of_open(&file);
+            // SAFETY: the caller's.
+            unsafe { Component::deserialize_file(engine, name) }.map(Loaded::Component)
         }
     }
 }

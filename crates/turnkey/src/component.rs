@@ -6,8 +6,15 @@ use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
 use wasmtime::component::{Component, Func, Instance, Linker, Type, Val};
 
 use crate::link::State;
-use crate::run::{BadCall, BadProgram, Entry};
+use crate::run::{BadCall, BadProgram, Entered, Entry};
 use crate::world::{World, run_interface};
+
+/// Bytes that one call may have copied out of a guest's memory, besides the handles that it names. Bounds the strings that
+/// the host holds while a call lasts, far beyond the longest path.
+const COPIED_BYTES: usize = 1 << 20;
+
+/// The same for one handle in a list.
+const LISTED_HANDLE_BYTES: usize = 32;
 
 /// Makes an instance, and calls what is to be called; what it gave back, in WAVE. `Err(())` of `run` is status 1.
 pub(crate) fn enter(
@@ -19,6 +26,11 @@ pub(crate) fn enter(
 ) -> wasmtime::Result<u32> {
     let mut linker = Linker::new(component.engine());
     turnkey_p2::link(&mut linker, component, Waits::Here, State::preview2)?;
+    // What a function gives that was called by name is copied out too, and may be as much as the engine lets it.
+    if let Entry::Start = entry {
+        let handles = store.data().core.limits.handles as usize;
+        store.set_hostcall_fuel(handles.saturating_mul(LISTED_HANDLE_BYTES).saturating_add(COPIED_BYTES));
+    }
     let instance = linker.instantiate(&mut *store, component)?;
     match entry {
         Entry::Start => run(store, instance, world),
@@ -34,7 +46,7 @@ fn run(store: &mut Store<State>, instance: Instance, world: &World) -> wasmtime:
     let bad = || BadProgram(format!("its `{interface}#run` takes arguments, or does not give a result"));
     let function = find(store, instance, &format!("{interface}#run")).ok_or_else(bad)?;
     let typed = function.typed::<(), (Result<(), ()>,)>(&*store).map_err(|_| bad())?;
-    let (ended,) = typed.call(store, ())?;
+    let (ended,) = typed.call(store, ()).map_err(|error| error.context(Entered))?;
     Ok(u32::from(ended.is_err()))
 }
 
@@ -95,7 +107,7 @@ fn invoke(
     let values: Vec<Val> =
         typed.to_wasm_params(parameters.iter().map(|(_, ty)| ty)).map_err(|error| bad(error.to_string()))?;
     let mut results = vec![Val::Bool(false); ty.results().len()];
-    function.call(&mut *store, &values, &mut results)?;
+    function.call(&mut *store, &values, &mut results).map_err(|error| error.context(Entered))?;
     results.iter().map(Val::to_wave).collect()
 }
 

@@ -109,8 +109,12 @@ fn store(guest: &Loaded, grants: Grants, limits: Limits) -> Result<Store<State>,
         },
         code => Error::Grant(GrantError::Descriptors(code)),
     })?;
+    let handles = core.limits.handles as usize;
     let mut store = Store::new(&guest.engine, State { core, preview1, preview2, growing_bytes: 0 });
     store.limiter(|state| state);
+    // The engine counts handles too: those of a component's own resources, and each that is lent while a call lasts. All that
+    // a guest may have of the host can be lent at once.
+    store.set_max_component_handles(handles.saturating_mul(2));
     if let Some(fuel) = fuel {
         store.set_fuel(fuel).map_err(|error| Error::Engine(format!("{error:#}")))?;
     }
@@ -236,6 +240,23 @@ fn words(value: &Val) -> String {
     }
 }
 
+/// What is known of an error that came when a component had been entered: it is the guest's, though none of the guest's code
+/// may have been running, as when its results are looked at.
+#[derive(Debug)]
+pub(crate) struct Entered;
+
+impl std::fmt::Display for Entered {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("the component had been entered")
+    }
+}
+
+/// What the engine says where a guest has more handles than [`store`] lets it have.
+const TOO_MANY_HANDLES: &str = "store handle limit exceeded";
+
+/// And where a call hands over more than it may.
+const TOO_MUCH_COPIED: &str = "too much data is being copied";
+
 /// How a guest that did not come back by itself ended.
 fn exit(core: &Capabilities, error: &wasmtime::Error) -> Result<Exit, Error> {
     if let Some(Ended(status)) = error.downcast_ref() {
@@ -250,12 +271,20 @@ fn exit(core: &Capabilities, error: &wasmtime::Error) -> Result<Exit, Error> {
     if let Some(BadProgram(what)) = error.downcast_ref() {
         return Err(Error::Invalid(what.clone()));
     }
+    let has_run = error.downcast_ref::<WasmBacktrace>().is_some() || error.downcast_ref::<Entered>().is_some();
+    if has_run && error.root_cause().to_string().contains(TOO_MANY_HANDLES) {
+        return Ok(Exit::Stopped(Limit::Handles));
+    }
     let message = match (error.downcast_ref::<Trap>(), error.downcast_ref::<OutOfBounds>()) {
         (Some(Trap::OutOfFuel), _) => return Ok(Exit::Stopped(Limit::Fuel)),
         (Some(Trap::StackOverflow), _) => "the call stack is exhausted".to_owned(),
         (Some(trap), _) => trap.to_string().trim_start_matches("wasm trap: ").to_owned(),
         (None, Some(beyond)) => beyond.to_string(),
-        (None, None) if error.downcast_ref::<WasmBacktrace>().is_some() => error.root_cause().to_string(),
+        (None, None) if has_run => match error.root_cause().to_string() {
+            // The engine's word for it is fuel, which is another thing here.
+            what if what.contains(TOO_MUCH_COPIED) => "a string or a list is too long for one call".to_owned(),
+            what => what,
+        },
         // Nothing of the guest has run: it could not be set up.
         (None, None) => return Err(set_up(core, error)),
     };

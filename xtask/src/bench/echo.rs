@@ -86,7 +86,7 @@ impl Echo {
 
 impl Bench {
     fn prepare() -> Result<Self, String> {
-        let component = Form::Component.program("tcp_echo_server")?;
+        let component = Form::Component.program("tcp_echo")?;
         let mut echoes = vec![Echo::Native, Echo::Host(Host::turnkey()?)];
         match Host::wasmtime() {
             Ok(host) => echoes.push(Echo::Host(host)),

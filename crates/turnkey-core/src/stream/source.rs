@@ -76,6 +76,8 @@ impl Source {
             Source::Standard(StandardInput::Null) => Ok(Available::Bytes(0)),
             Source::Standard(StandardInput::Host(stream)) => Ok(waiting(stream.as_fd())),
             Source::Connection(connection) => Ok(waiting(connection.as_fd())),
+            // What the read itself would say.
+            Source::File { offset, .. } if i64::try_from(*offset).is_err() => Err(ErrorCode::Invalid),
             Source::File { file, offset } => match file.stat()?.size_bytes {
                 // Files that the kernel makes up as they are read have no size.
                 0 => Ok(Available::Unknown),

@@ -61,9 +61,10 @@ pub(crate) struct DirectoryEntryStream {
 /// What a look at a name found of the file's identity. Whoever asks for a file's metadata, or lists it, mostly asks for its
 /// hash next, as the adapter for Preview 1 and C libraries do: it is answered out of this, once, if the guest has heard and
 /// done nothing since that could have made a difference.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Seen {
-    of: Id,
+    /// The directory that it was looked for in; `None`: there is nothing to be said any more.
+    of: Option<Id>,
     path: String,
     followed: bool,
     is_link: bool,
@@ -316,7 +317,7 @@ fn define_paths<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
             let shown = shown(call, &metadata)?;
             let (of, news) = (call.id(&this), call.p2.news);
             let is_link = shown.kind == FileKind::SymbolicLink;
-            call.p2.seen = Some(Seen { of, path, followed, is_link, hash: hash(&shown), news });
+            call.p2.seen = Seen { of: Some(of), path, followed, is_link, hash: hash(&shown), news };
             Ok(DescriptorStat::from(shown))
         },
     );
@@ -395,8 +396,9 @@ fn define_identity<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
         "[method]descriptor.metadata-hash-at",
         |call, (this, path_flags, path): (This, PathFlags, String)| {
             let (of, news, followed) = (call.id(&this), call.p2.news, follow(path_flags));
-            if let Some(seen) = call.p2.seen.take()
-                && (seen.of, seen.news) == (of, news)
+            let seen = &mut call.p2.seen;
+            if seen.of.take() == Some(of)
+                && seen.news == news
                 && (seen.followed == followed || !(seen.followed || seen.is_link))
                 && seen.path == path
             {
@@ -505,14 +507,12 @@ fn read_directory_entry(call: &mut Call<'_>, this: &Resource<DirectoryEntryStrea
         && entry.descriptor_type != DescriptorType::Directory
         && stream.news == call.p2.news
     {
-        call.p2.seen = Some(Seen {
-            of: stream.of,
-            path: entry.name.clone(),
-            followed: false,
-            is_link: entry.descriptor_type == DescriptorType::SymbolicLink,
-            hash: MetadataHashValue { lower: inode, upper: stream.device },
-            news: stream.news,
-        });
+        let seen = &mut call.p2.seen;
+        seen.path.clear();
+        seen.path.push_str(&entry.name);
+        (seen.of, seen.news, seen.followed) = (Some(stream.of), stream.news, false);
+        seen.is_link = entry.descriptor_type == DescriptorType::SymbolicLink;
+        seen.hash = MetadataHashValue { lower: inode, upper: stream.device };
     }
     Ok(found)
 }

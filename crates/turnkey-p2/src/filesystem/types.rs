@@ -186,7 +186,7 @@ impl From<Advice> for turnkey_core::host::files::Advice {
 }
 
 /// `metadata-hash-value`
-#[derive(ComponentType, Lower, Clone, Copy, Debug)]
+#[derive(ComponentType, Lower, Clone, Copy, Debug, Default)]
 #[component(record)]
 pub(crate) struct MetadataHashValue {
     pub(crate) lower: u64,

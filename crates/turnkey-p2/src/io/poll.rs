@@ -123,8 +123,17 @@ pub(crate) fn burn<T, S: State<T>>(store: &mut StoreContextMut<'_, T>, state: S,
     }
 }
 
+/// A pollable for a time of the monotonic clock: for the first step of the clock that is not before it. A clock that shows
+/// coarse steps never shows what is between two of them, nor what is beyond the last, and where it stands still nobody would
+/// get there by waiting.
+pub(crate) fn at(call: &mut Call<'_>, when_ns: u64) -> wasmtime::Result<Resource<Pollable>> {
+    let step_ns = call.host.clocks.resolution_ns(HostClock::Monotonic);
+    let on_step = when_ns.checked_next_multiple_of(step_ns).unwrap_or(u64::MAX - u64::MAX % step_ns);
+    call.keep(Pollable::Clock(on_step))
+}
+
 /// A pollable for a time of the monotonic clock from now.
 pub(crate) fn after(call: &mut Call<'_>, duration_ns: u64) -> wasmtime::Result<Resource<Pollable>> {
     let now_ns = call.host.clocks.now_ns(HostClock::Monotonic);
-    call.keep(Pollable::Clock(now_ns.saturating_add(duration_ns)))
+    at(call, now_ns.saturating_add(duration_ns))
 }

@@ -12,8 +12,9 @@ use wasmtime::component::{Resource, WasmList};
 use crate::call::{Call, Kept};
 use crate::interface::{Interface, State, Step};
 use crate::io::error::{StreamError, StreamFault, StreamOutcome, answer};
-use crate::io::poll::Pollable;
+use crate::io::poll::{Pollable, burn};
 use crate::lower::Reading;
+use crate::random::BYTES_FOR_FUEL;
 use crate::slab::Id;
 use crate::state::Preview2;
 
@@ -327,8 +328,12 @@ fn define_output<T: Send, S: State<T>>(it: &mut Interface<'_, T, S>) {
         |store, state, (this, len): &(Resource<OutputStream>, u64), written, wait| {
             let (host, p2) = state(store.data_mut());
             let mut call = Call { name: "blocking-write-zeroes-and-flush", host, p2 };
+            let before = *written;
             let outcome = blocking_write_zeroes(&mut call, this, *len, written, wait);
-            step_of(&mut call, outcome, |call| Ok(call.get(this)?.sent()))
+            let step = step_of(&mut call, outcome, |call| Ok(call.get(this)?.sent()))?;
+            // One call of the guest's can be all that a host ever does.
+            burn(store, state, *written / BYTES_FOR_FUEL - before / BYTES_FOR_FUEL)?;
+            Ok(step)
         },
     );
     it.func(

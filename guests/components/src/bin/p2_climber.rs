@@ -1,0 +1,271 @@
+//! The escape artist, by the functions of `wasi:filesystem` themselves: tries to get out of the one directory that was handed
+//! over to it, by every function that takes a path and every shape of path that ever led out of somewhere.
+//!
+//! `p2_climber DIRECTORY`. The host has made there: `file`; directories `a` and `a/inside`; symbolic links `link` (to an
+//! absolute path outside), `linkdir` (to a directory outside, with a file `secret` in it), `relative` (`../secret`),
+//! `chain` (to `chain1`, and that to `link`), `dangling` (to `../planted`, where nothing is), `loop` (to itself).
+//! Whatever is missing of these is only a missing name. Files outside that should not be read begin with `SECRET`.
+//!
+//! Prints a line `FUNCTION PATH: CODE` for each attempt, in an order that stays, and ends with status 66 as soon as it has
+//! read a secret. What it may have changed outside, the host must look for. Functions that change nothing come first.
+
+use components::{Code, directory, fail, leave, whether};
+use wasip2::filesystem::types::{
+    Descriptor, DescriptorFlags, DescriptorType, ErrorCode, NewTimestamp, OpenFlags, PathFlags,
+};
+
+/// A file of the climber's own, which it tries to move and to link out, and the name that it tries to bring others in by.
+const SOURCE: &str = "climber-source";
+const TARGET: &str = "climber-target";
+
+const STAY: PathFlags = PathFlags::empty();
+const FOLLOW: PathFlags = PathFlags::SYMLINK_FOLLOW;
+const NOTHING: OpenFlags = OpenFlags::empty();
+const READ: DescriptorFlags = DescriptorFlags::READ;
+
+fn main() {
+    let argument = std::env::args().nth(1).unwrap_or_else(|| fail("p2_climber", "usage: p2_climber DIRECTORY"));
+    let climber = Climber { root: directory(&argument) };
+    let paths = paths();
+    paths.iter().for_each(|path| climber.look(path));
+    paths.iter().for_each(|path| climber.plant(path));
+    paths.iter().for_each(|path| climber.change(path));
+    paths.iter().for_each(|path| climber.truncate(path));
+    // Backwards: what is spelled with more after the name comes while the name is still there.
+    paths.iter().rev().for_each(|path| climber.remove(path));
+    let _ = climber.root.unlink_file_at(SOURCE);
+    println!("stayed inside, {} paths", paths.len());
+}
+
+fn paths() -> Vec<String> {
+    let written = [
+        // Up.
+        "..",
+        "../",
+        "../.",
+        "../..",
+        "../../..",
+        "../secret",
+        "../secret/",
+        "./../secret",
+        ".//..//secret",
+        "../../../../../../../../etc/passwd",
+        "...",
+        ".. /secret",
+        "..\\secret",
+        "a\\..\\..\\secret",
+        // Up, after something that is there, is not, or is no directory.
+        "a/..",
+        "a/../",
+        "a/../..",
+        "a/../../secret",
+        "a/inside/../../../secret",
+        "a/./.././../secret",
+        "missing/..",
+        "missing/../../secret",
+        "missing/../file",
+        "file/..",
+        "file/../../secret",
+        // From the top.
+        "/",
+        "//",
+        "/.",
+        "/..",
+        "/secret",
+        "/etc/passwd",
+        "//etc/passwd",
+        "/file",
+        "a//etc/passwd",
+        // Through links.
+        "link",
+        "link/",
+        "link//",
+        "link/.",
+        "link/..",
+        "linkdir",
+        "linkdir/",
+        "linkdir//",
+        "linkdir/.",
+        "linkdir/..",
+        "linkdir/secret",
+        "linkdir/../secret",
+        "linkdir/missing",
+        "a/../linkdir/secret",
+        "relative",
+        "relative/",
+        "./relative",
+        "chain",
+        "chain/",
+        "chain/../secret",
+        "dangling",
+        "dangling/",
+        "dangling/x",
+        "loop",
+        "loop/",
+        "loop/secret",
+        // Where a host keeps its own descriptors.
+        "proc/self/fd/3",
+        "/proc/self/fd/0",
+        "/proc/self/root/etc/passwd",
+        "/proc/self/cwd/secret",
+        "/dev/fd/0",
+        "/dev/stdin",
+        // Nothing, here, and things with a slash at the end.
+        "",
+        ".",
+        "./",
+        "./.",
+        "a",
+        "a/",
+        "a/.",
+        "file",
+        "file/",
+        "file/.",
+        "missing/",
+        // Characters that end strings, and such as a host may take for something else: by which names that are no text are
+        // written, and what they would be if only their last byte were looked at.
+        "file\0",
+        "file\0/../../secret",
+        "\u{efae}\u{efae}/secret",
+        "\u{ef80}\u{efff}/../../secret",
+        "\u{12e}\u{12e}\u{12f}secret",
+        "\u{2024}\u{2024}/secret",
+        "\u{2025}/secret",
+        "\u{ff0e}\u{ff0e}/secret",
+        "..\u{2215}secret",
+        "..\u{ff0f}secret",
+    ];
+    let mut paths: Vec<String> = written.iter().map(|path| (*path).to_owned()).collect();
+    // As long as names and paths may be, and longer.
+    paths.push("n".repeat(255));
+    paths.push("n".repeat(256));
+    paths.push("a/../".repeat(1000));
+    paths.push(["a/../".repeat(1000), "../secret".to_owned()].concat());
+    paths.push("./".repeat(2500));
+    paths.push("/".repeat(5000));
+    paths
+}
+
+fn report<T>(function: &str, path: &str, result: Result<T, ErrorCode>) -> Option<T> {
+    let path = path.escape_debug();
+    println!("{function} {path}: {}", result.as_ref().err().map_or_else(|| "ok".to_owned(), Code::code));
+    result.ok()
+}
+
+fn is_secret(file: &Descriptor) -> bool {
+    file.read(16, 0).is_ok_and(|(beginning, _)| beginning.starts_with(b"SECRET"))
+}
+
+struct Climber {
+    root: Descriptor,
+}
+
+impl Climber {
+    /// Opens, and reads what opened, or the secret in it.
+    fn open(&self, function: &str, follow: PathFlags, path: &str, open: OpenFlags, flags: DescriptorFlags) {
+        let Some(opened) = report(function, path, self.root.open_at(follow, path, open, flags)) else { return };
+        let inside = opened.open_at(STAY, "secret", NOTHING, READ);
+        let streamed = opened
+            .read_via_stream(0)
+            .is_ok_and(|stream| stream.blocking_read(16).is_ok_and(|beginning| beginning.starts_with(b"SECRET")));
+        if streamed || is_secret(&opened) || inside.is_ok_and(|inside| is_secret(&inside)) {
+            println!("ESCAPED via {function} {}", path.escape_debug());
+            leave(66);
+        }
+    }
+
+    /// What changes nothing.
+    fn look(&self, path: &str) {
+        for (with, follow) in [("", STAY), ("+follow", FOLLOW)] {
+            self.open(&format!("open-at{with}"), follow, path, NOTHING, READ);
+            self.open(&format!("open-at{with}+directory"), follow, path, OpenFlags::DIRECTORY, READ);
+            let mutable = READ | DescriptorFlags::MUTATE_DIRECTORY;
+            self.open(&format!("open-at{with}+mutate-directory"), follow, path, NOTHING, mutable);
+            report(&format!("stat-at{with}"), path, self.root.stat_at(follow, path));
+            report(&format!("metadata-hash-at{with}"), path, self.root.metadata_hash_at(follow, path));
+        }
+        report("readlink-at", path, self.root.readlink_at(path));
+    }
+
+    /// A symbolic link of the climber's own, first to the path, then in its place.
+    fn plant(&self, path: &str) {
+        if report("symlink-at to", path, self.root.symlink_at(path, TARGET)).is_some() {
+            self.open("open-at+follow through a link to", FOLLOW, TARGET, NOTHING, READ);
+            self.open("open-at+follow through a link with a slash to", FOLLOW, &format!("{TARGET}/"), NOTHING, READ);
+            self.open("open-at through a link to", STAY, &format!("{TARGET}/secret"), NOTHING, READ);
+            let renamed = self.root.rename_at(&format!("{TARGET}/"), &self.root, "climber-renamed");
+            if report("rename-at of a link with a slash to", path, renamed).is_some() {
+                self.clear("climber-renamed");
+            }
+            self.clear(TARGET);
+        }
+        if report("symlink-at at", path, self.root.symlink_at("file", path)).is_some() {
+            self.clear(path);
+        }
+    }
+
+    /// What makes or changes something, undone where it went.
+    fn change(&self, path: &str) {
+        for (with, follow) in [("", STAY), ("+follow", FOLLOW)] {
+            let times = self.root.set_times_at(follow, path, NewTimestamp::Now, NewTimestamp::Now);
+            report(&format!("set-times-at{with}"), path, times);
+            let linked = self.root.link_at(follow, path, &self.root, TARGET);
+            if report(&format!("link-at{with} from"), path, linked).is_some() {
+                self.open("open-at+follow of a link to", FOLLOW, TARGET, NOTHING, READ);
+                self.clear(TARGET);
+            }
+        }
+        drop(self.root.open_at(STAY, SOURCE, OpenFlags::CREATE, READ | DescriptorFlags::WRITE));
+        if report("link-at to", path, self.root.link_at(STAY, SOURCE, &self.root, path)).is_some() {
+            self.clear(path);
+        }
+        if report("rename-at from", path, self.root.rename_at(path, &self.root, TARGET)).is_some() {
+            self.open("open-at of what was moved from", STAY, TARGET, NOTHING, READ);
+            report("rename-at back to", path, self.root.rename_at(TARGET, &self.root, path));
+        }
+        let present = self.root.stat_at(STAY, path);
+        let absent = present.as_ref().err() == Some(&ErrorCode::NoEntry);
+        // Over something that it may see, the climber would lose what it still needs.
+        if present.is_err() && report("rename-at to", path, self.root.rename_at(SOURCE, &self.root, path)).is_some() {
+            self.clear(path);
+        }
+        if report("create-directory-at", path, self.root.create_directory_at(path)).is_some()
+            && report("remove-directory-at again", path, self.root.remove_directory_at(path)).is_none()
+        {
+            // A host may make what it does not remove: by the name alone it must go.
+            let _ = self.root.remove_directory_at(path.trim_end_matches('/'));
+        }
+        for (with, follow) in [("", STAY), ("+follow", FOLLOW)] {
+            let flags = READ | DescriptorFlags::WRITE;
+            self.open(&format!("open-at{with}+create"), follow, path, OpenFlags::CREATE, flags);
+            let exclusive = OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
+            if absent {
+                let _ = self.root.unlink_file_at(path);
+                self.open(&format!("open-at{with}+create+exclusive"), follow, path, exclusive, flags);
+                let _ = self.root.unlink_file_at(path);
+            }
+        }
+    }
+
+    fn truncate(&self, path: &str) {
+        let flags = READ | DescriptorFlags::WRITE;
+        self.open("open-at+truncate", STAY, path, OpenFlags::TRUNCATE, flags);
+        self.open("open-at+follow+truncate", FOLLOW, path, OpenFlags::TRUNCATE, flags);
+        self.open("open-at+follow+truncate to read", FOLLOW, path, OpenFlags::TRUNCATE, READ);
+    }
+
+    fn remove(&self, path: &str) {
+        report("remove-directory-at", path, self.root.remove_directory_at(path));
+        // The links are still needed: they go with the directory.
+        let itself = self.root.stat_at(STAY, path);
+        if itself.is_ok_and(|stat| stat.type_ == DescriptorType::SymbolicLink) {
+            return;
+        }
+        report("unlink-file-at", path, self.root.unlink_file_at(path));
+    }
+
+    fn clear(&self, path: &str) {
+        let removed = whether(self.root.unlink_file_at(path));
+        println!("unlink-file-at of what was made at {}: {removed}", path.escape_debug());
+    }
+}

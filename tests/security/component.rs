@@ -1,0 +1,204 @@
+//! Components whose core module is in text form, small enough to be read where they are used. They are on the canonical ABI
+//! themselves, with no bindings in between that would keep its rules for them: pointers, lengths, handles and `realloc` are
+//! what the text says.
+//!
+//! A function of Preview 2 is named by its resource or its interface: `$pollable.ready`, `$poll.poll`, `$pollable.drop`.
+//! What is named is imported, with the signature that `wit/` gives it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::abi::{AbiVariant, WasmType};
+use wit_parser::{
+    LiftLowerAbi, ManglingAndAbi, Resolve, ResourceIntrinsic, TypeDefKind, UnresolvedPackageGroup, WasmImport, WorldId,
+    WorldItem,
+};
+
+use crate::harness::{Folder, repository};
+
+/// The world of a command that may import everything.
+const WORLD: &str = "package tests:security;
+    world command { include wasi:cli/imports@0.2.12; export wasi:cli/run@0.2.12; }";
+
+/// All that there is to import: each function by its name here, as a line of a core module.
+struct Wasi {
+    resolve: Resolve,
+    world: WorldId,
+    imports: BTreeMap<String, String>,
+}
+
+static WASI: LazyLock<Wasi> = LazyLock::new(|| {
+    let parse = |path: PathBuf| UnresolvedPackageGroup::parse(&path, &fs::read_to_string(&path).unwrap()).unwrap();
+    let packages = fs::read_dir(repository().join("wit/deps")).unwrap().map(|entry| parse(entry.unwrap().path()));
+    let mut resolve = Resolve { all_features: true, ..Resolve::default() };
+    let ours = UnresolvedPackageGroup::parse("security.wit", WORLD).unwrap();
+    let package = resolve.push_groups(ours, packages.collect()).unwrap();
+    let world = resolve.select_world(&[package], Some("command")).unwrap();
+    let imports = imports(&resolve, world);
+    Wasi { resolve, world, imports }
+});
+
+fn imports(resolve: &Resolve, world: WorldId) -> BTreeMap<String, String> {
+    let mangling = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
+    let words = |types: &[WasmType]| -> String {
+        let word = |of: &WasmType| match of {
+            WasmType::I32 | WasmType::Pointer | WasmType::Length => " i32",
+            WasmType::I64 | WasmType::PointerOrI64 => " i64",
+            WasmType::F32 => " f32",
+            WasmType::F64 => " f64",
+        };
+        types.iter().map(word).collect()
+    };
+    let mut imports = BTreeMap::new();
+    let mut add = |name: String, what, parameters: &[WasmType], results: &[WasmType]| {
+        let (module, function) = resolve.wasm_import_name(mangling, what);
+        let (parameters, results) = (words(parameters), words(results));
+        let line = format!(
+            "(import \"{module}\" \"{function}\" (func ${name} (param{parameters}) (result{results})))\n"
+        );
+        assert!(imports.insert(name, line).is_none(), "two functions have one name");
+    };
+    for (key, item) in &resolve.worlds[world].imports {
+        let WorldItem::Interface { id, .. } = item else { panic!("an interface, not {item:?}") };
+        let interface = Some(key);
+        let named = resolve.interfaces[*id].name.as_deref().unwrap();
+        for func in resolve.interfaces[*id].functions.values() {
+            let signature = resolve.wasm_signature(AbiVariant::GuestImport, func);
+            let name = match func.name.split_once(']') {
+                Some((_, method)) => method.to_owned(),
+                None => format!("{named}.{}", func.name),
+            };
+            add(name, WasmImport::Func { interface, func }, &signature.params, &signature.results);
+        }
+        for (name, &resource) in &resolve.interfaces[*id].types {
+            if matches!(resolve.types[resource].kind, TypeDefKind::Resource) {
+                let intrinsic = ResourceIntrinsic::ImportedDrop;
+                let what = WasmImport::ResourceIntrinsic { interface, resource, intrinsic };
+                add(format!("{name}.drop"), what, &[WasmType::I32], &[]);
+            }
+        }
+    }
+    imports
+}
+
+/// Where `realloc` makes room from: below it is what the text lays out itself.
+const HEAP: u32 = 32 << 10;
+
+/// Room one after another, none of it ever given back, as far as the memory goes.
+const REALLOC: &str = "(func $realloc (param $old i32) (param $old_bytes i32) (param $align i32) (param $bytes i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and
+        (i32.add (global.get $heap) (i32.sub (local.get $align) (i32.const 1)))
+        (i32.sub (i32.const 0) (local.get $align))))
+    (global.set $heap (i32.add (local.get $at) (local.get $bytes)))
+    (local.get $at))";
+
+/// Functions that a text may name and that are written in others.
+const WRITTEN: &[(&str, &str)] = &[
+    // Ends with a status.
+    ("$end", "(func $end (param $status i32) (call $exit.exit-with-code (local.get $status)) unreachable)"),
+    // A result that lies at an address: nothing if it is well, else the end, with the code behind it and 100.
+    (
+        "$must",
+        "(func $must (param $at i32)
+            (if (i32.load8_u (local.get $at))
+                (then (call $end (i32.add (i32.const 100) (i32.load8_u offset=4 (local.get $at)))))))",
+    ),
+    // The same of a result that has 64 bits in it.
+    (
+        "$must64",
+        "(func $must64 (param $at i32)
+            (if (i32.load8_u (local.get $at))
+                (then (call $end (i32.add (i32.const 100) (i32.load8_u offset=8 (local.get $at)))))))",
+    ),
+    // Must not be well: its code is to be looked at nowhere.
+    (
+        "$must-not",
+        "(func $must-not (param $at i32)
+            (if (i32.eqz (i32.load8_u (local.get $at))) (then (call $end (i32.const 99)))))",
+    ),
+    // The first directory that was handed over.
+    (
+        "$root",
+        "(func $root (result i32)
+            (call $preopens.get-directories (i32.const 16))
+            (i32.load (i32.load (i32.const 16))))",
+    ),
+    // The file `file` in it, to read and write, made if it is not there; its name lies at 64.
+    (
+        "$file",
+        "(func $file (result i32)
+            (i32.store (i32.const 64) (i32.const 0x656c6966))
+            (call $descriptor.open-at
+                (call $root) (i32.const 0) (i32.const 64) (i32.const 4) (i32.const 1) (i32.const 3) (i32.const 16))
+            (call $must (i32.const 16))
+            (i32.load (i32.const 20)))",
+    ),
+    // Its streams from an offset on.
+    (
+        "$reader",
+        "(func $reader (param $file i32) (param $offset i64) (result i32)
+            (call $descriptor.read-via-stream (local.get $file) (local.get $offset) (i32.const 16))
+            (call $must (i32.const 16))
+            (i32.load (i32.const 20)))",
+    ),
+    (
+        "$writer",
+        "(func $writer (param $file i32) (param $offset i64) (result i32)
+            (call $descriptor.write-via-stream (local.get $file) (local.get $offset) (i32.const 16))
+            (call $must (i32.const 16))
+            (i32.load (i32.const 20)))",
+    ),
+];
+
+/// Whether a text names this, and not only something that begins like it.
+fn names(text: &str, name: &str) -> bool {
+    let goes_on = |next: char| next.is_alphanumeric() || "_-.".contains(next);
+    text.match_indices(name).any(|(at, _)| !text[at + name.len()..].starts_with(goes_on))
+}
+
+/// A command with so many pages of memory: `body` is what it does, `fields` what else its core module has. If they have a
+/// `$realloc`, it is used in place of the one here. It ends well, unless it says otherwise.
+pub(crate) fn component(pages: u32, fields: &str, body: &str) -> Vec<u8> {
+    let mut all = [fields, body].concat();
+    let mut written = String::new();
+    if !fields.contains("(func $realloc") {
+        written += REALLOC;
+    }
+    // The later ones are written in the earlier ones, and some in two.
+    for _ in 0..3 {
+        for (name, function) in WRITTEN {
+            if names(&all, name) && !written.contains(function) {
+                written += function;
+                all += function;
+            }
+        }
+    }
+    let imports: String =
+        WASI.imports.iter().filter(|(name, _)| names(&all, &format!("${name}"))).map(|(_, line)| line.as_str()).collect();
+    let text = format!(
+        "(module {imports}
+            (memory (export \"memory\") {pages})
+            (global $heap (mut i32) (i32.const {HEAP}))
+            {written} {fields}
+            (export \"cabi_realloc\" (func $realloc))
+            (func (export \"wasi:cli/run@0.2.12#run\") (result i32) {body} (i32.const 0)))"
+    );
+    let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"));
+    embed_component_metadata(&mut module, &WASI.resolve, WASI.world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+}
+
+/// The file of a component: as [`component`], with a memory of four pages.
+pub(crate) fn app(folder: &Folder, fields: &str, body: &str) -> PathBuf {
+    large_app(folder, 4, fields, body)
+}
+
+/// The same with more memory.
+pub(crate) fn large_app(folder: &Folder, pages: u32, fields: &str, body: &str) -> PathBuf {
+    let number = fs::read_dir(folder.root()).unwrap().count();
+    folder.file(format!("guest-{number}.wasm"), component(pages, fields, body))
+}
