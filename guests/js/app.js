@@ -120,6 +120,10 @@ const TASKS = { files, given, wait };
 export const run = {
   run() {
     const [, task, ...words] = getArguments();
+    if (!(task in TASKS)) {
+      print("usage: app.js", Object.keys(TASKS).join("|"), "WORDS...");
+      return;
+    }
     try {
       TASKS[task](...words);
     } catch (error) {

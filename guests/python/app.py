@@ -106,9 +106,11 @@ TASKS = {"files": files, "connect": connect, "serve": serve, "resolve": resolve,
 
 class Run(exports.Run):
     def run(self):
-        task, *words = sys.argv[1:]
+        if len(sys.argv) < 2 or sys.argv[1] not in TASKS:
+            print(__doc__)
+            return
         try:
-            TASKS[task](*words)
+            TASKS[sys.argv[1]](*sys.argv[2:])
         except (OSError, UnicodeError) as error:
             print("refused:", name_of(error), flush=True)
             raise Err(None)

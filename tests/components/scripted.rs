@@ -1,12 +1,17 @@
 //! Components in scripting languages, made the first time that a test needs them.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use xtask::scripts;
 
-use crate::harness::{Folder, run, turnkey};
+use crate::harness::{Folder, turnkey};
+
+/// An engine of a language has 18 MB, which no test has to compile but the first.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// One at a time: making one, and compiling it the first time that it runs, takes all processors.
 static MAKING: Mutex<()> = Mutex::new(());
@@ -19,9 +24,25 @@ pub(crate) fn scripted(language: &str) -> Option<PathBuf> {
         return None;
     }
     let component = scripts::component(language).unwrap();
-    // Without a word it only says what it is asked for.
-    run(turnkey().arg("run").arg(&component));
+    compile(&component);
     Some(component)
+}
+
+/// Runs it for the first time, without a word, when it only says how it is called.
+fn compile(component: &PathBuf) {
+    let mut child = turnkey().arg("run").arg(component).stdout(Stdio::null()).spawn().unwrap();
+    let begin = Instant::now();
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if begin.elapsed() < PATIENCE => sleep(Duration::from_millis(20)),
+            None => {
+                child.kill().unwrap();
+                break child.wait().unwrap();
+            }
+        }
+    };
+    assert!(status.success(), "{status} after {:?}", begin.elapsed());
 }
 
 /// `turnkey run FLAGS COMPONENT WORDS`.

@@ -18,7 +18,7 @@ const ROFS: i32 = 69;
 const BADF: i32 = 8;
 
 /// Paths that end in a slash, or in what means the same, and lead out in a host that looks at them too late.
-const OUT: [&str; 14] = [
+pub(crate) const OUT: [&str; 14] = [
     "link/",
     "link//",
     "link/.",
@@ -87,7 +87,7 @@ fn ghsa_m9f7_9w4p_gv38_renaming_links_with_a_trailing_slash_leads_nobody_out() {
 }
 
 /// A directory to write (3), one to read only (4), and everything in both.
-fn two_grants() -> (Folder, BTreeMap<PathBuf, Entry>) {
+pub(crate) fn two_grants() -> (Folder, BTreeMap<PathBuf, Entry>) {
     let folder = Folder::new();
     for side in ["rw", "ro"] {
         folder.file(format!("{side}/file"), "what it was");

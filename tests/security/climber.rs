@@ -90,11 +90,17 @@ fn the_filter_that_these_tests_block_a_call_with_works() {
     assert_eq!(killed.ended.signal(), Some(libc::SIGSYS), "{killed:?}");
 }
 
+/// Has a link of the mountain lead elsewhere.
+pub(crate) fn link_to(folder: &Folder, name: &str, target: &str) {
+    let link = folder.path("inside").join(name);
+    fs::remove_file(&link).unwrap();
+    symlink(target, link).unwrap();
+}
+
 #[test]
 fn links_to_directories_by_relative_paths_lead_nowhere_either() {
     let folder = mountain();
-    fs::remove_file(folder.path("inside/linkdir")).unwrap();
-    symlink("../elsewhere", folder.path("inside/linkdir")).unwrap();
+    link_to(&folder, "linkdir", "../elsewhere");
     let before = picture_without(folder.root(), "inside");
     let ran = climb(&folder, "--dir", Openat2::Works);
     assert!(!ran.quiet().contains("ESCAPED"));

@@ -56,9 +56,8 @@ fn imports(resolve: &Resolve, world: WorldId) -> BTreeMap<String, String> {
     let mut add = |name: String, what, parameters: &[WasmType], results: &[WasmType]| {
         let (module, function) = resolve.wasm_import_name(mangling, what);
         let (parameters, results) = (words(parameters), words(results));
-        let line = format!(
-            "(import \"{module}\" \"{function}\" (func ${name} (param{parameters}) (result{results})))\n"
-        );
+        let line =
+            format!("(import \"{module}\" \"{function}\" (func ${name} (param{parameters}) (result{results})))\n");
         assert!(imports.insert(name, line).is_none(), "two functions have one name");
     };
     for (key, item) in &resolve.worlds[world].imports {
@@ -88,7 +87,8 @@ fn imports(resolve: &Resolve, world: WorldId) -> BTreeMap<String, String> {
 const HEAP: u32 = 32 << 10;
 
 /// Room one after another, none of it ever given back, as far as the memory goes.
-const REALLOC: &str = "(func $realloc (param $old i32) (param $old_bytes i32) (param $align i32) (param $bytes i32) (result i32)
+const REALLOC: &str =
+    "(func $realloc (param $old i32) (param $old_bytes i32) (param $align i32) (param $bytes i32) (result i32)
     (local $at i32)
     (local.set $at (i32.and
         (i32.add (global.get $heap) (i32.sub (local.get $align) (i32.const 1)))
@@ -177,8 +177,12 @@ pub(crate) fn component(pages: u32, fields: &str, body: &str) -> Vec<u8> {
             }
         }
     }
-    let imports: String =
-        WASI.imports.iter().filter(|(name, _)| names(&all, &format!("${name}"))).map(|(_, line)| line.as_str()).collect();
+    let imports: String = WASI
+        .imports
+        .iter()
+        .filter(|(name, _)| names(&all, &format!("${name}")))
+        .map(|(_, line)| line.as_str())
+        .collect();
     let text = format!(
         "(module {imports}
             (memory (export \"memory\") {pages})
@@ -191,6 +195,9 @@ pub(crate) fn component(pages: u32, fields: &str, body: &str) -> Vec<u8> {
     embed_component_metadata(&mut module, &WASI.resolve, WASI.world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }
+
+/// A field that has bytes in memory from the start.
+pub(crate) use crate::harness::wat::data;
 
 /// The file of a component: as [`component`], with a memory of four pages.
 pub(crate) fn app(folder: &Folder, fields: &str, body: &str) -> PathBuf {

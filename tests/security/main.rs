@@ -7,11 +7,13 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod advisories_of_components;
 mod advisories_of_files;
 mod advisories_of_limits;
 mod climber;
 mod component;
 mod descriptors_of_proc;
+mod limits_of_components;
 mod names;
 mod races;
 mod scratch;

@@ -15,6 +15,7 @@ mod lines;
 mod machine;
 mod measured;
 mod options;
+mod processor;
 mod scratch;
 mod server;
 mod startup;
@@ -35,7 +36,7 @@ usage: cargo xtask bench hostcalls|startup|echo|connections [OPTIONS]
   --component    the program as a component of Preview 2, not as a module (hostcalls, startup)
   --python FILE  run this component of guests/python too, and not the one that `cargo xtask guests python`
                  has left (startup --component)
-  --rounds N     rounds, each with every host in it (hostcalls, echo: 5, startup: 60, connections: 3)
+  --rounds N     rounds, each with every host in it (hostcalls: 5, startup: 60, echo: 9, connections: 3)
   --only A,B     only these operations (hostcalls)
   --json FILE    write everything that was measured, and on what
   --folder DIR   where the guests of `hostcalls` have their files (a folder in memory, if there is one)

@@ -177,6 +177,17 @@ mod tests {
     }
 
     #[test]
+    fn a_coarse_clock_that_stands_still_shows_no_less_than_was_slept() {
+        let mut clocks = Clocks::new(&ClockGrant { resolution_ns: 1_000, frozen_at_ns: Some(0) });
+        for slept_ns in [1, 999, 1_000, 1_001, u64::MAX] {
+            let before_ns = clocks.now_ns(HostClock::Monotonic);
+            clocks.sleep_frozen(slept_ns);
+            let shown_ns = clocks.now_ns(HostClock::Monotonic);
+            assert!(shown_ns - before_ns >= slept_ns.min(u64::MAX - u64::MAX % 1_000 - before_ns), "{slept_ns}");
+        }
+    }
+
+    #[test]
     fn a_coarse_clock_shows_no_finer_step() {
         let clocks = Clocks::new(&ClockGrant { resolution_ns: 1_000_000, frozen_at_ns: None });
         for clock in [HostClock::Realtime, HostClock::Monotonic, HostClock::ProcessCpu, HostClock::ThreadCpu] {

@@ -1,6 +1,5 @@
 //! Waiting: one `poll(2)` for descriptors and a deadline.
 
-use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -53,8 +52,9 @@ pub struct Poll<'fd> {
     wanted: Vec<PollFd<'fd>>,
     /// What each is asked for.
     flags: Vec<PollFlags>,
-    /// Where each descriptor is in `wanted`, once there are too many to look through.
-    places: HashMap<RawFd, usize>,
+    /// Where each descriptor is in `wanted`, by its number, once there are too many to look through: one more than its
+    /// place, and 0 for one that is not there. Descriptors are small numbers: the kernel gives out the lowest that is free.
+    places: Vec<u32>,
 }
 
 /// Descriptors that are looked through one by one.
@@ -84,9 +84,27 @@ impl<'fd> Poll<'fd> {
             return self.wanted.iter().rposition(|known| known.as_fd().as_raw_fd() == fd).unwrap_or(next);
         }
         if self.places.is_empty() {
-            self.places.extend(self.wanted.iter().map(|known| known.as_fd().as_raw_fd()).zip(0..));
+            for place in 0..next {
+                let known = self.wanted[place].as_fd().as_raw_fd();
+                *self.place_of(known) = place as u32 + 1;
+            }
         }
-        *self.places.entry(fd).or_insert(next)
+        match self.place_of(fd) {
+            0 => {
+                *self.place_of(fd) = next as u32 + 1;
+                next
+            }
+            known => *known as usize - 1,
+        }
+    }
+
+    fn place_of(&mut self, fd: RawFd) -> &mut u32 {
+        // An open descriptor is no negative number.
+        let number = fd as usize;
+        if number >= self.places.len() {
+            self.places.resize(number + 1, 0);
+        }
+        &mut self.places[number]
     }
 
     /// Whether there is nothing to wait for.
@@ -155,4 +173,25 @@ pub fn sleep_until(deadline: Deadline) {
 #[must_use]
 pub fn is_ready(fd: &super::SharedFd, ready: Ready) -> bool {
     wait_for(fd.as_fd(), ready, Some(Deadline::after_ns(0))).unwrap_or(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn a_descriptor_that_is_named_again_is_waited_for_once_however_many_there_are() {
+        let pipes: Vec<_> = (0..3 * FEW).map(|_| std::io::pipe().unwrap()).collect();
+        let mut poll = Poll::default();
+        let places: Vec<usize> = pipes.iter().map(|(read, _)| poll.push(read.as_fd(), Ready::Read)).collect();
+        assert_eq!(places, (0..pipes.len()).collect::<Vec<_>>());
+        for (place, (read, write)) in pipes.iter().enumerate() {
+            assert_eq!(poll.push(read.as_fd(), Ready::Read), place);
+            assert_eq!(poll.push(write.as_fd(), Ready::Write), pipes.len() + place);
+        }
+        poll.wait(Some(Deadline::after_ns(0))).unwrap();
+        assert!(!poll.found(0, Ready::Read).any() && poll.found(pipes.len(), Ready::Write).ready);
+    }
 }

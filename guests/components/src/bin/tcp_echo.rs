@@ -67,6 +67,8 @@ fn serve(listener: &TcpSocket, incoming: &Pollable) -> u64 {
             Err(error) => fail("blocking-read", error.code()),
         }
     }
+    // What a host has not sent yet would be lost with the stream.
+    must("blocking-flush", output.blocking_flush());
     must("shutdown", socket.shutdown(ShutdownType::Send));
     bytes
 }
