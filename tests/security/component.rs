@@ -13,8 +13,8 @@ use std::sync::LazyLock;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{
-    LiftLowerAbi, ManglingAndAbi, Resolve, ResourceIntrinsic, TypeDefKind, UnresolvedPackageGroup, WasmImport, WorldId,
-    WorldItem,
+    Function, Interface, LiftLowerAbi, ManglingAndAbi, Resolve, ResourceIntrinsic, TypeDefKind, UnresolvedPackageGroup,
+    WasmImport, WorldId, WorldItem,
 };
 
 use crate::harness::{Folder, repository};
@@ -41,6 +41,29 @@ static WASI: LazyLock<Wasi> = LazyLock::new(|| {
     Wasi { resolve, world, imports }
 });
 
+/// The definitions.
+pub(crate) fn resolve() -> &'static Resolve {
+    &WASI.resolve
+}
+
+/// Every function, by its name here; resources' drops are none.
+pub(crate) fn functions() -> Vec<(String, &'static Function)> {
+    let interfaces = WASI.resolve.worlds[WASI.world].imports.values().map(|item| match item {
+        WorldItem::Interface { id, .. } => &WASI.resolve.interfaces[*id],
+        item => panic!("an interface, not {item:?}"),
+    });
+    interfaces
+        .flat_map(|interface| interface.functions.values().map(|function| (name(interface, function), function)))
+        .collect()
+}
+
+fn name(interface: &Interface, function: &Function) -> String {
+    match function.name.split_once(']') {
+        Some((_, method)) => method.to_owned(),
+        None => format!("{}.{}", interface.name.as_deref().unwrap_or_default(), function.name),
+    }
+}
+
 fn imports(resolve: &Resolve, world: WorldId) -> BTreeMap<String, String> {
     let mangling = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
     let words = |types: &[WasmType]| -> String {
@@ -63,14 +86,10 @@ fn imports(resolve: &Resolve, world: WorldId) -> BTreeMap<String, String> {
     for (key, item) in &resolve.worlds[world].imports {
         let WorldItem::Interface { id, .. } = item else { panic!("an interface, not {item:?}") };
         let interface = Some(key);
-        let named = resolve.interfaces[*id].name.as_deref().unwrap();
         for func in resolve.interfaces[*id].functions.values() {
             let signature = resolve.wasm_signature(AbiVariant::GuestImport, func);
-            let name = match func.name.split_once(']') {
-                Some((_, method)) => method.to_owned(),
-                None => format!("{named}.{}", func.name),
-            };
-            add(name, WasmImport::Func { interface, func }, &signature.params, &signature.results);
+            let what = WasmImport::Func { interface, func };
+            add(name(&resolve.interfaces[*id], func), what, &signature.params, &signature.results);
         }
         for (name, &resource) in &resolve.interfaces[*id].types {
             if matches!(resolve.types[resource].kind, TypeDefKind::Resource) {

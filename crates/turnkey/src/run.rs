@@ -101,6 +101,8 @@ fn store(guest: &Loaded, grants: Grants, limits: Limits) -> Result<Store<State>,
     }
     // An engine that counts fuel counts for every guest.
     let fuel = key.fuel.then(|| limits.fuel.unwrap_or(u64::MAX));
+    // The engine counts what is lent for a call too: ours is the limit that is met first, and has a name.
+    let engine_handles = usize::try_from(limits.handles).unwrap_or(usize::MAX).saturating_mul(2).saturating_add(4096);
     let mut core = Capabilities::new(grants, limits).map_err(Error::Grant)?;
     let (preview1, preview2) = previews(guest, &mut core).map_err(|code| match code {
         ErrorCode::InsufficientMemory => Error::Limit {
@@ -112,6 +114,7 @@ fn store(guest: &Loaded, grants: Grants, limits: Limits) -> Result<Store<State>,
     let handles = core.limits.handles as usize;
     let mut store = Store::new(&guest.engine, State { core, preview1, preview2, growing_bytes: 0 });
     store.limiter(|state| state);
+    store.set_max_component_handles(engine_handles);
     // The engine counts handles too: those of a component's own resources, and each that is lent while a call lasts. All that
     // a guest may have of the host can be lent at once.
     store.set_max_component_handles(handles.saturating_mul(2));

@@ -168,13 +168,13 @@ fn stdout_line(_: &Directory, iterations: u64) -> u64 {
 fn read_1m(directory: &Directory, iterations: u64) -> u64 {
     let fd = directory.grow(LARGE, LARGE_STEPS * MEGABYTE as u64);
     let mut buffer = vec![0; MEGABYTE];
-    timed_on_file(&fd, LARGE_STEPS, iterations, || expect(fd.read(black_box(&mut buffer)), MEGABYTE))
+    timed_on_file(&fd, LARGE_STEPS, iterations, || fd.read_all(black_box(&mut buffer)))
 }
 
 fn write_1m(directory: &Directory, iterations: u64) -> u64 {
     let fd = directory.grow(LARGE, LARGE_STEPS * MEGABYTE as u64);
     let buffer = vec![b'.'; MEGABYTE];
-    timed_on_file(&fd, LARGE_STEPS, iterations, || expect(fd.write(black_box(&buffer)), MEGABYTE))
+    timed_on_file(&fd, LARGE_STEPS, iterations, || fd.write_all(black_box(&buffer)))
 }
 
 fn random_16(_: &Directory, iterations: u64) -> u64 {
@@ -206,6 +206,25 @@ fn short(actual: usize, expected: usize) -> ! {
     panic!("{actual} bytes instead of {expected}")
 }
 
+/// In as many calls as it takes: a component's host may give or take less at a time than was asked for.
+impl Fd {
+    fn read_all(&self, mut buffer: &mut [u8]) {
+        while !buffer.is_empty() {
+            let read = self.read(buffer);
+            assert!(read > 0, "the file has ended");
+            buffer = &mut buffer[read..];
+        }
+    }
+
+    fn write_all(&self, mut buffer: &[u8]) {
+        while !buffer.is_empty() {
+            let written = self.write(buffer);
+            assert!(written > 0, "nothing is taken");
+            buffer = &buffer[written..];
+        }
+    }
+}
+
 impl Directory {
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let fd = self.open_or_create(name);
@@ -220,7 +239,7 @@ impl Directory {
         let present = self.size_of(name) as u64 / MEGABYTE as u64;
         fd.seek(present * MEGABYTE as u64);
         for _ in present..length.div_ceil(MEGABYTE as u64) {
-            expect(fd.write(&block), MEGABYTE);
+            fd.write_all(&block);
         }
         fd.seek(0);
         fd
