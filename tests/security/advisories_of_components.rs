@@ -15,7 +15,7 @@ use crate::system_calls::Openat2;
 
 const READ_ONLY: i32 = 33;
 
-/// Counts down what lies at 0 and is called `$left`, to end with what remains: how many of the calls went otherwise.
+/// Runs a component over a directory.
 fn on(openat2: Openat2, directory: &Path, flag: &str, app: &Path) -> Ran {
     let mut command: Command = turnkey();
     command.args(["run", "--timeout", "20s"]).arg(flag).arg(granted(directory, "/d")).arg(app);

@@ -119,7 +119,7 @@ const REALLOC: &str =
 const WRITTEN: &[(&str, &str)] = &[
     // Ends with a status.
     ("$end", "(func $end (param $status i32) (call $exit.exit-with-code (local.get $status)) unreachable)"),
-    // A result that lies at an address: nothing if it is well, else the end, with the code behind it and 100.
+    // A result that lies at an address, of a handle or a code: nothing if it is well, else the end, with the code and 100.
     (
         "$must",
         "(func $must (param $at i32)
@@ -132,12 +132,6 @@ const WRITTEN: &[(&str, &str)] = &[
         "(func $must64 (param $at i32)
             (if (i32.load8_u (local.get $at))
                 (then (call $end (i32.add (i32.const 100) (i32.load8_u offset=8 (local.get $at)))))))",
-    ),
-    // Must not be well: its code is to be looked at nowhere.
-    (
-        "$must-not",
-        "(func $must-not (param $at i32)
-            (if (i32.eqz (i32.load8_u (local.get $at))) (then (call $end (i32.const 99)))))",
     ),
     // The first directory that was handed over.
     (

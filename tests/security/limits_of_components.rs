@@ -579,6 +579,23 @@ fn ghsa_j366_h8gg_77pm_fuel_bounds_what_a_component_makes_the_host_do() {
 }
 
 #[test]
+fn ghsa_j366_h8gg_77pm_random_bytes_of_a_large_memory_do_not_outlast_its_time() {
+    let folder = Folder::new();
+    // 640 MiB, which are touched only as far as the time goes.
+    let app = large_app(
+        &folder,
+        10 * PAGES,
+        "",
+        "(loop $again (global.set $heap (i32.const 65536))
+            (call $random.get-random-bytes (i64.const 600000000) (i32.const 16)) (br $again))",
+    );
+    let ran = run(turnkey().args(["run", "--timeout", "300ms"]).arg(app));
+    assert!(ran.ended_with(124).contains("`--timeout 300ms`"), "{ran:?}");
+    assert!(!ran.stderr.contains("system call"), "it was not stuck: {ran:?}");
+    assert!(ran.cpu < Duration::from_secs(4), "{ran:?}");
+}
+
+#[test]
 fn ghsa_j366_h8gg_77pm_endless_polls_of_components_do_not_outlast_their_time() {
     let folder = Folder::new();
     let polls = poll_of(90_000)

@@ -111,11 +111,12 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
         R: ComponentType + Lower + 'static,
     {
         let news = u64::from(!QUIET.contains(&name));
+        let short = short(name);
         self.name(name, |instance, _, state| {
             instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                 let (host, p2) = state(store.data_mut());
                 p2.news += news;
-                Ok((body(&mut Call { name: short(name), host, p2 }, parameters)?,))
+                Ok((body(&mut Call { name: short, host, p2 }, parameters)?,))
             })
         });
     }
@@ -128,11 +129,12 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
     ) where
         P: ComponentNamedList + Lift + 'static,
     {
+        let short = short(name);
         self.name(name, |instance, _, state| {
             instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                 let (host, p2) = state(store.data_mut());
                 p2.news += 1;
-                body(&mut Call { name: short(name), host, p2 }, parameters)
+                body(&mut Call { name: short, host, p2 }, parameters)
             })
         });
     }
@@ -182,6 +184,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
         R: ComponentNamedList + Lower + Send + 'static,
         T: Send,
     {
+        let short = short(name);
         self.name(name, |instance, waits, state| match waits {
             Waits::Here => instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                 let mut progress = 0;
@@ -195,7 +198,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
                         Step::Done(results) => return Ok(results),
                         Step::Wait(waiting) => {
                             let (host, p2) = state(store.data_mut());
-                            Call { name: short(name), host, p2 }.wait(waiting, longest)?;
+                            Call { name: short, host, p2 }.wait(waiting, longest)?;
                         }
                     }
                 }
@@ -212,7 +215,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
                                     let (host, p2) = state(store.data_mut());
                                     if waiting.moves_clock(host) {
                                         let longest = Wait::of(false, host.end);
-                                        Call { name: short(name), host, p2 }.wait(waiting, longest)?;
+                                        Call { name: short, host, p2 }.wait(waiting, longest)?;
                                         reactor::yield_now().await;
                                         continue;
                                     }
@@ -222,7 +225,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
                                         None => reactor::yield_now().await,
                                     }
                                     let (host, p2) = state(store.data_mut());
-                                    Call { name: short(name), host, p2 }.waited()?;
+                                    Call { name: short, host, p2 }.waited()?;
                                 }
                             }
                         }

@@ -19,6 +19,7 @@ use turnkey_core::ErrorCode as Code;
 use turnkey_core::ending::Stopped;
 use turnkey_core::filesystem::File;
 use turnkey_core::host::buffers::Buffers;
+use turnkey_core::host::clock::Deadline;
 use turnkey_core::limits::Limit;
 use turnkey_core::random::{Random, RandomGrant};
 use turnkey_core::stream::{Available, Interruption, Source, Wait};
@@ -35,6 +36,9 @@ const SHORT: usize = 256;
 
 /// One of so many goes through the buffer that is kept for that: copying them costs less than asking how many there are.
 const MIDDLING: usize = 16 << 10;
+
+/// Random bytes that are drawn between two looks at the clock, as in Preview 1.
+const DRAWN_AT_ONCE: usize = 1 << 20;
 
 /// Bytes of the longest list that one read makes: the guest gets the rest with its next one.
 const LONGEST: usize = 4 << 20;
@@ -289,13 +293,25 @@ unsafe impl<T: 'static, S: State<T>> Lower for Drawing<T, S> {
         let bytes = bytes as usize;
         let address = cx.realloc(0, 0, 1, bytes)?;
         let host = (self.state)(store_mut::<T, U>(cx)?).0;
+        let end = host.end;
         let mut random = std::mem::replace(&mut host.random, Random::new(RandomGrant::Secure));
-        let drawn = room(cx, address, bytes).map(|room| random.fill(room));
+        let drawn = room(cx, address, bytes).and_then(|room| draw(&mut random, room, end));
         (self.state)(store_mut::<T, U>(cx)?).0.random = random;
         drawn?;
         put_list(cx, offset, address, bytes);
         Ok(())
     }
+}
+
+/// Fills all of it, as long as the guest may run: a memory of 4 GiB takes seconds.
+fn draw(random: &mut Random, room: &mut [u8], end: Option<Deadline>) -> wasmtime::Result<()> {
+    for chunk in room.chunks_mut(DRAWN_AT_ONCE) {
+        random.fill(chunk);
+        if chunk.len() == DRAWN_AT_ONCE && end.is_some_and(|end| end.left_ns() == 0) {
+            return Err(Stopped(Limit::Timeout).into());
+        }
+    }
+    Ok(())
 }
 
 /// What the store holds.

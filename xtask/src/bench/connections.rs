@@ -24,8 +24,8 @@ const CONNECTIONS: u32 = 1000;
 /// Messages that each of them is answered.
 const MESSAGES: u32 = 5;
 
-/// So many ask before the first is listened to. Where 128 or more are ready at once, Wasmtime 48 permits no write any more:
-/// its `poll` has then used up what its runtime lets one turn do, and the component asks again for ever.
+/// So many ask before the first is listened to. Where 128 or more are ready at once, Wasmtime 48 may go around the component's
+/// loop for ever and answer none of them.
 const AT_ONCE: usize = 50;
 
 /// What a connection may cost in Turnkey.

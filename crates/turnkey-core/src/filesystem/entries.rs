@@ -93,6 +93,44 @@ impl Entries {
         }
     }
 
+    /// The entry at a cookie (0: the first, anew); `None`: there are no more.
+    ///
+    /// # Errors
+    /// As [`Entries::read`].
+    pub fn next(
+        &mut self,
+        directory: &Directory,
+        cookie: u64,
+        inodes: &mut Inodes,
+        budget: &mut Budget,
+    ) -> Result<Option<Entry<'_>>, ErrorCode> {
+        let Directory::Host(directory) = directory else {
+            return Ok(None);
+        };
+        match self {
+            Entries::Streamed(streamed) => {
+                let device = streamed.device;
+                let Some(found) = streamed.take(directory.fd().as_fd(), cookie)? else {
+                    return Ok(None);
+                };
+                let inode = inodes.inode(device, found.inode, budget)?;
+                Ok(Some(Entry { name: found.name, inode, kind: found.kind, next_cookie: found.next_cookie }))
+            }
+            Entries::Sorted(sorted) => {
+                if cookie == 0 || !sorted.filled {
+                    sorted.fill(directory, false, inodes, budget)?;
+                }
+                let entry = usize::try_from(cookie).ok().and_then(|index| sorted.entries.get(index));
+                Ok(entry.map(|entry| Entry {
+                    name: &entry.name,
+                    inode: entry.inode,
+                    kind: entry.kind,
+                    next_cookie: cookie + 1,
+                }))
+            }
+        }
+    }
+
     /// Gives the entries from a cookie on (0: from the beginning, anew) to `each`, until it says `false`: that entry is then
     /// the first of the next call.
     ///
@@ -168,11 +206,7 @@ impl Streamed {
         self.go_to(fd, cookie)?;
         let own_inode = self.own_inode;
         while let Some(record) = self.next(fd)? {
-            let mut kind = files::kind(record.file_type);
-            if kind == FileKind::Unknown {
-                // A file system that does not say; and an entry that is gone meanwhile stays unknown.
-                kind = files::stat_name(fd, record.name).map_or(kind, |found| found.kind);
-            }
+            let kind = kind_of(fd, &record);
             let inode = if granted && record.name == b".." { own_inode } else { record.ino };
             if !each(Found { name: record.name, inode, kind, next_cookie: record.next_cookie })? {
                 break;
@@ -182,6 +216,21 @@ impl Streamed {
             self.at_cookie = next_cookie;
         }
         Ok(())
+    }
+
+    /// The entry at a cookie, and on to the next.
+    fn take(&mut self, fd: BorrowedFd<'_>, cookie: u64) -> Result<Option<Found<'_>>, ErrorCode> {
+        self.go_to(fd, cookie)?;
+        if self.next(fd)?.is_none() {
+            return Ok(None);
+        }
+        let Some(record) = dirents::first(&self.records[self.at..self.filled]) else {
+            return Ok(None);
+        };
+        self.at += record.record_bytes;
+        self.at_cookie = record.next_cookie;
+        let kind = kind_of(fd, &record);
+        Ok(Some(Found { name: record.name, inode: record.ino, kind, next_cookie: record.next_cookie }))
     }
 
     /// Puts the listing to a cookie: by going on, by looking among the records at hand, or by asking the kernel.
@@ -216,6 +265,14 @@ impl Streamed {
             self.first_cookie = self.at_cookie;
         }
         Ok(dirents::first(&self.records[self.at..self.filled]))
+    }
+}
+
+/// What an entry is. Where the file system does not say, it is looked at; one that is gone meanwhile stays unknown.
+fn kind_of(fd: BorrowedFd<'_>, record: &dirents::RawEntry<'_>) -> FileKind {
+    match files::kind(record.file_type) {
+        FileKind::Unknown => files::stat_name(fd, record.name).map_or(FileKind::Unknown, |found| found.kind),
+        kind => kind,
     }
 }
 

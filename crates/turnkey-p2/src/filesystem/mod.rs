@@ -493,24 +493,18 @@ fn read_directory_entry(call: &mut Call<'_>, this: &Resource<DirectoryEntryStrea
     let gone = || wasmtime::format_err!("the directory entry stream is not there");
     let stream = call.p2.table.directory_entry_streams.get_mut(this.rep()).ok_or_else(gone)?;
     let (inodes, budget) = (&mut call.host.inodes, &mut call.host.budget);
-    let (mut found, mut cookie, mut inode) = (None, stream.cookie, 0);
-    stream.entries.read(&stream.directory, false, stream.cookie, inodes, budget, |entry| {
-        if found.is_some() {
-            return false;
-        }
-        cookie = entry.next_cookie;
+    let (entry, inode) = loop {
+        let Some(entry) = stream.entries.next(&stream.directory, stream.cookie, inodes, budget)? else {
+            return Ok(None);
+        };
+        stream.cookie = entry.next_cookie;
         if entry.name != b"." && entry.name != b".." {
-            inode = entry.inode;
-            found = Some(DirectoryEntry { descriptor_type: entry.kind.into(), name: names::to_text(entry.name) });
+            let name = names::to_text(entry.name);
+            break (DirectoryEntry { descriptor_type: entry.kind.into(), name }, entry.inode);
         }
-        true
-    })?;
-    stream.cookie = cookie;
+    };
     // Another file system may be mounted where a directory is: the listing has the number of what is below.
-    if let Some(entry) = &found
-        && entry.descriptor_type != DescriptorType::Directory
-        && stream.news == call.p2.news
-    {
+    if entry.descriptor_type != DescriptorType::Directory && stream.news == call.p2.news {
         let seen = &mut call.p2.seen;
         seen.path.clear();
         seen.path.push_str(&entry.name);
@@ -518,5 +512,5 @@ fn read_directory_entry(call: &mut Call<'_>, this: &Resource<DirectoryEntryStrea
         seen.is_link = entry.descriptor_type == DescriptorType::SymbolicLink;
         seen.hash = MetadataHashValue { lower: inode, upper: stream.device };
     }
-    Ok(found)
+    Ok(Some(entry))
 }
