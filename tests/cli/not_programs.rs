@@ -116,7 +116,9 @@ fn an_import_that_nobody_provides_is_named_with_the_one_that_was_meant() {
         let message = refusal_of(text.as_bytes());
         assert!(message.contains(&format!("`{module}::{name}`")), "{message}");
         match nearest {
-            Some(nearest) => assert!(message.contains(&format!("hint: nearest to `{module}::{name}`: `{nearest}`")), "{message}"),
+            Some(nearest) => {
+                assert!(message.contains(&format!("hint: nearest to `{module}::{name}`: `{nearest}`")), "{message}")
+            }
             None => assert!(!message.contains("hint:"), "{message}"),
         }
     }

@@ -190,6 +190,34 @@ fn much_goes_through_both_ways_at_once() {
     assert_eq!(ran.quiet(), format!("connected to {target}\n10000000 bytes came back, the same: true\n"));
 }
 
+/// What a stream has promised to send comes before the end that a shutdown tells, however slowly the peer reads.
+#[test]
+fn a_peer_that_reads_slowly_gets_everything() {
+    const BYTES: usize = 12_000_000;
+    let server = listening(&mut running(&[allow("tcp-listen=127.0.0.1:0")], "tcp_echo_server", &["127.0.0.1:0", "1"]));
+    let mut stream = connect(server.address);
+    let mut writer = stream.try_clone().unwrap();
+    let sending = std::thread::spawn(move || {
+        writer.write_all(&pattern(BYTES)).unwrap();
+        writer.shutdown(Shutdown::Write).unwrap();
+    });
+    // Until both sides' buffers are full.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let (mut came, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        match stream.read(&mut piece).unwrap() {
+            0 => break,
+            read => came.extend_from_slice(&piece[..read]),
+        }
+        if came.len() % 1_000_000 < piece.len() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+    sending.join().unwrap();
+    assert!(came == pattern(BYTES), "{} of {BYTES} bytes came back", came.len());
+    server.end();
+}
+
 #[test]
 fn a_guest_talks_to_a_guest() {
     let flags = [allow("tcp-listen=127.0.0.1:0")];

@@ -591,7 +591,6 @@ fn ghsa_j366_h8gg_77pm_random_bytes_of_a_large_memory_do_not_outlast_its_time() 
     );
     let ran = run(turnkey().args(["run", "--timeout", "300ms"]).arg(app));
     assert!(ran.ended_with(124).contains("`--timeout 300ms`"), "{ran:?}");
-    assert!(!ran.stderr.contains("system call"), "it was not stuck: {ran:?}");
     assert!(ran.cpu < Duration::from_secs(4), "{ran:?}");
 }
 

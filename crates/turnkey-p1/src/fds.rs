@@ -136,7 +136,9 @@ impl Descriptor {
 
     fn stream(kind: Kind) -> Self {
         let terminal = match &kind {
-            Kind::Source(StandardInput::Host(stream)) | Kind::Sink(StandardOutput::Host(stream)) => stream.is_terminal(),
+            Kind::Source(StandardInput::Host(stream)) | Kind::Sink(StandardOutput::Host(stream)) => {
+                stream.is_terminal()
+            }
             _ => false,
         };
         let direction = if matches!(kind, Kind::Source(_)) { Rights::FD_READ } else { Rights::FD_WRITE };

@@ -179,7 +179,9 @@ fn look_at<'fds>(
         Kind::Source(StandardInput::Host(stream)) | Kind::Sink(StandardOutput::Host(stream)) => stream.as_fd(),
         Kind::Listener(listener) => listener.as_fd(),
         Kind::Connection(connection) => connection.as_fd(),
-        Kind::Source(StandardInput::Null) | Kind::Sink(StandardOutput::Null) => return over(None, 0, ready == Ready::Read),
+        Kind::Source(StandardInput::Null) | Kind::Sink(StandardOutput::Null) => {
+            return over(None, 0, ready == Ready::Read);
+        }
         // A regular file is always ready.
         Kind::File(file) => match (ready, file.left_bytes()) {
             (Ready::Read, Ok(bytes)) => return over(None, bytes, false),

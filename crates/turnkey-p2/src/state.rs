@@ -93,6 +93,11 @@ impl Preview2 {
         })
     }
 
+    /// The guest has ended by itself: what its streams have promised to send gets a second to go.
+    pub fn finish(&mut self, host: &mut Capabilities) {
+        self.unsent.finish(host);
+    }
+
     /// Descriptors of the host that are open for the guest: files and directories, whether their descriptor or only a stream
     /// of it is still there.
     pub(crate) fn open_descriptors(&mut self) -> usize {

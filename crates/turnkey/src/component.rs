@@ -9,9 +9,11 @@ use crate::link::State;
 use crate::run::{BadCall, BadProgram, Entered, Entry};
 use crate::world::{World, run_interface};
 
-/// Bytes that one call may have copied out of a guest's memory, besides the handles that it names. Bounds the strings that
-/// the host holds while a call lasts, far beyond the longest path.
-const COPIED_BYTES: usize = 1 << 20;
+/// Bytes of strings and lists that a guest may pass in one call, besides the handles that it names. Bounds the strings that the
+/// host holds while a call lasts. Lists that are written are not copied, but the engine counts them too: what a program
+/// writes in one call, which the standard bounds by 4096 bytes or by `check-write` everywhere but in `descriptor.write`, has
+/// to fit as well.
+const PASSED_BYTES: usize = 16 << 20;
 
 /// The same for one handle in a list.
 const LISTED_HANDLE_BYTES: usize = 32;
@@ -29,7 +31,7 @@ pub(crate) fn enter(
     // What a function gives that was called by name is copied out too, and may be as much as the engine lets it.
     if let Entry::Start = entry {
         let handles = store.data().core.limits.handles as usize;
-        store.set_hostcall_fuel(handles.saturating_mul(LISTED_HANDLE_BYTES).saturating_add(COPIED_BYTES));
+        store.set_hostcall_fuel(handles.saturating_mul(LISTED_HANDLE_BYTES).saturating_add(PASSED_BYTES));
     }
     let instance = linker.instantiate(&mut *store, component)?;
     match entry {

@@ -4,12 +4,12 @@ use turnkey_core::{Grants, Limits};
 use wasmtime::component::Component;
 use wasmtime::{ExternType, Module};
 
+use crate::component;
 use crate::deadline::WhenStuck;
 use crate::error::Error;
 use crate::key::EngineKey;
 use crate::outcome::Outcome;
 use crate::run::{self, Code, Entry, Loaded};
-use crate::component;
 use crate::world::{Form, Start, World};
 
 /// A loaded program. Cloning is cheap, and the same program.

@@ -1,9 +1,9 @@
 //! One run of a guest: a store of its own, what it imports, its start, and how it ended.
 
+use turnkey_core::ending::{Exit as Ended, Stopped};
 use turnkey_core::grants::{GrantError, Grants};
 use turnkey_core::limits::{Limit, Limits};
 use turnkey_core::{Capabilities, ErrorCode};
-use turnkey_core::ending::{Exit as Ended, Stopped};
 use turnkey_p1::{OutOfBounds, Preview1};
 use turnkey_p2::Preview2;
 use wasmtime::component::Component;
@@ -85,6 +85,10 @@ pub(crate) fn run(
         Ok(status) => Exit::Status(status),
         Err(error) => exit(&store.data().core, &error)?,
     };
+    if matches!(exit, Exit::Status(_)) {
+        let (core, preview2) = store.data_mut().preview2();
+        preview2.finish(core);
+    }
     let core = &mut store.data_mut().core;
     let (refusals, refusals_dropped) = core.audit.take();
     Ok(Outcome { exit, met: core.budget.met(), refusals, refusals_dropped, results })
@@ -101,8 +105,6 @@ fn store(guest: &Loaded, grants: Grants, limits: Limits) -> Result<Store<State>,
     }
     // An engine that counts fuel counts for every guest.
     let fuel = key.fuel.then(|| limits.fuel.unwrap_or(u64::MAX));
-    // The engine counts what is lent for a call too: ours is the limit that is met first, and has a name.
-    let engine_handles = usize::try_from(limits.handles).unwrap_or(usize::MAX).saturating_mul(2).saturating_add(4096);
     let mut core = Capabilities::new(grants, limits).map_err(Error::Grant)?;
     let (preview1, preview2) = previews(guest, &mut core).map_err(|code| match code {
         ErrorCode::InsufficientMemory => Error::Limit {
@@ -114,7 +116,6 @@ fn store(guest: &Loaded, grants: Grants, limits: Limits) -> Result<Store<State>,
     let handles = core.limits.handles as usize;
     let mut store = Store::new(&guest.engine, State { core, preview1, preview2, growing_bytes: 0 });
     store.limiter(|state| state);
-    store.set_max_component_handles(engine_handles);
     // The engine counts handles too: those of a component's own resources, and each that is lent while a call lasts. All that
     // a guest may have of the host can be lent at once.
     store.set_max_component_handles(handles.saturating_mul(2));
@@ -135,9 +136,7 @@ fn store(guest: &Loaded, grants: Grants, limits: Limits) -> Result<Store<State>,
 /// What the guest finds open goes to the generation that it is of; the other has nothing.
 fn previews(guest: &Loaded, core: &mut Capabilities) -> Result<(Preview1, Preview2), ErrorCode> {
     match &guest.code {
-        Code::Module { memory_export, .. } => {
-            Ok((Preview1::new(core, memory_export.clone())?, Preview2::default()))
-        }
+        Code::Module { memory_export, .. } => Ok((Preview1::new(core, memory_export.clone())?, Preview2::default())),
         Code::Component(_) => Ok((Preview1::default(), Preview2::new(core)?)),
     }
 }

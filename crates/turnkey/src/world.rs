@@ -120,7 +120,8 @@ impl World {
                 _ => {}
             }
         }
-        let start = if exports.iter().any(|name| run_interface(name).is_some()) { Start::Command } else { Start::Reactor };
+        let start =
+            if exports.iter().any(|name| run_interface(name).is_some()) { Start::Command } else { Start::Reactor };
         World { form: Form::Component, imports, exports, start }
     }
 
@@ -156,12 +157,7 @@ fn functions<'a>(
 }
 
 /// What a component imports of one interface.
-fn imports_of(
-    module: &str,
-    instance: &types::ComponentInstance,
-    engine: &wasmtime::Engine,
-    imports: &mut Vec<Import>,
-) {
+fn imports_of(module: &str, instance: &types::ComponentInstance, engine: &wasmtime::Engine, imports: &mut Vec<Import>) {
     let interface = turnkey_p2::table::interface(module);
     let known = interface.map(turnkey_p2::table::names).unwrap_or_default();
     let before = imports.len();

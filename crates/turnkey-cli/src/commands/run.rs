@@ -24,9 +24,7 @@ pub(super) fn run(typed: args::Run) -> Result<ExitCode, Message> {
     let plan = plan(typed)?;
     let app = plan.app.to_string_lossy().into_owned();
     process::be_told_of_full_files();
-    process::allow_descriptors(
-        u64::from(plan.limits.descriptors) + u64::from(plan.limits.sockets) + OWN_DESCRIPTORS,
-    );
+    process::allow_descriptors(u64::from(plan.limits.descriptors) + u64::from(plan.limits.sockets) + OWN_DESCRIPTORS);
     let guest = load(&plan, &app)?;
     let Plan { grants, limits, entry, explain, written, .. } = plan;
     let when_stuck = limits.timeout.is_some().then(|| when_stuck(&app, &written));

@@ -5,7 +5,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use turnkey::host::{files, process};
-use turnkey::{Access, ClockGrant, DirectoryGrant, Grants, NetworkGrants, RandomGrant, SocketGrant, StreamGrant, TcpListener};
+use turnkey::{
+    Access, ClockGrant, DirectoryGrant, Grants, NetworkGrants, RandomGrant, SocketGrant, StreamGrant, TcpListener,
+};
 
 use crate::args;
 use crate::exit;

@@ -430,15 +430,6 @@ impl Directory {
         }
     }
 
-    /// Refuses to open what is to be changed through a directory that is for reading only.
-    ///
-    /// # Errors
-    /// [`ErrorCode::ReadOnly`]; [`ErrorCode::NoEntry`] from the recording one.
-    pub fn must_change(&self, request: &mut Request<'_>, path: &[u8]) -> Result<(), ErrorCode> {
-        let directory = self.real(request, path, true)?;
-        request.must_write(directory, path)
-    }
-
     /// What every operation that changes a name begins with: the path looked at, the grant checked, the parent resolved.
     fn to_change<'fd, 'path>(
         &'fd self,

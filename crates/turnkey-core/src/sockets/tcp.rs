@@ -102,6 +102,12 @@ pub struct ReceiveFlags {
 }
 
 impl TcpConnection {
+    /// Whether both are one connection.
+    #[must_use]
+    pub fn is_same(&self, other: &TcpConnection) -> bool {
+        SharedFd::ptr_eq(&self.fd, &other.fd)
+    }
+
     fn new(fd: SharedFd) -> Self {
         TcpConnection { fd, deaf: Arc::default(), _counted: None }
     }
@@ -408,13 +414,34 @@ impl TcpSocket {
     /// # Errors
     /// [`ErrorCode::InvalidState`]: it is not connected, or not any more.
     pub fn shutdown(&mut self, directions: Directions) -> Result<(), ErrorCode> {
+        self.shut(directions, false)
+    }
+
+    /// The same while something is still to be sent: the peer is told that no more comes by whoever has it, when it has gone.
+    ///
+    /// # Errors
+    /// As [`TcpSocket::shutdown`].
+    pub fn shutdown_after_rest(&mut self, directions: Directions) -> Result<(), ErrorCode> {
+        self.shut(directions, true)
+    }
+
+    /// The connection, while there is one.
+    #[must_use]
+    pub const fn connection(&self) -> Option<&TcpConnection> {
+        match &self.state {
+            State::Connected { connection, .. } => Some(connection),
+            _ => None,
+        }
+    }
+
+    fn shut(&mut self, directions: Directions, unsent: bool) -> Result<(), ErrorCode> {
         let State::Connected { connection, shut, .. } = &mut self.state else {
             return Err(ErrorCode::InvalidState);
         };
         // Once more is no error.
         let (receive, send) = (directions.receive && !shut.receive, directions.send && !shut.send);
-        if receive || send {
-            connection.shutdown(receive, send).map_err(|code| match code {
+        if receive || (send && !unsent) {
+            connection.shutdown(receive, send && !unsent).map_err(|code| match code {
                 ErrorCode::NotConnected => ErrorCode::InvalidState,
                 code => code,
             })?;

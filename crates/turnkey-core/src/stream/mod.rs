@@ -15,9 +15,9 @@ pub use stdio::{StandardInput, StandardOutput, StreamGrant};
 pub use waiting::Waiting;
 
 use crate::ErrorCode;
+use crate::host::SharedFd;
 use crate::host::clock::Deadline;
 use crate::host::poll::Ready;
-use crate::host::SharedFd;
 use crate::limits::Limit;
 
 /// How long a call may wait.

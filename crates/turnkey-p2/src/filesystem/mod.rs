@@ -461,10 +461,6 @@ fn open_at(
         },
     };
     call.must_have_descriptor()?;
-    // Through what is for reading only, nothing is opened to be changed.
-    if has(DescriptorFlags::MUTATE_DIRECTORY) && call.get_mut(this)?.as_directory()?.access() == Access::ReadOnly {
-        at(call, this, |directory, request| directory.must_change(request, &names::from_text(path)))?;
-    }
     let opened = at(call, this, |directory, request| directory.open_at(request, &names::from_text(path), how))?;
     let descriptor = match opened {
         Opened::File(file) => Descriptor { kind: Kind::File(Arc::new(file)), flags },

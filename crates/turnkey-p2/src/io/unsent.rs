@@ -5,12 +5,18 @@
 //! guest waits for anything at all: a peer that answers only when it has read everything is not waited for in vain. What is
 //! left of a stream that was dropped is written too.
 
+use turnkey_core::Capabilities;
 use turnkey_core::ErrorCode;
 use turnkey_core::host::buffers::ReadOnly;
+use turnkey_core::host::clock::Deadline;
 use turnkey_core::limits::Budget;
+use turnkey_core::sockets::TcpConnection;
 use turnkey_core::stream::{Interruption, Sink, Wait, Waiting};
 
 use crate::slab::Id;
+
+/// What is unsent when the guest ends has so long to go: a peer that does not read must not keep the host.
+const GRACE_NS: u64 = 1_000_000_000;
 
 /// What is unsent of all streams of one guest. Mostly nothing.
 #[derive(Debug, Default)]
@@ -23,6 +29,8 @@ struct Rest {
     sink: Sink,
     bytes: Vec<u8>,
     sent: usize,
+    /// The peer is told that no more comes when all of it has been sent.
+    ends: bool,
     /// What it failed with, to be told at the stream's next call.
     failed: Option<ErrorCode>,
 }
@@ -43,7 +51,7 @@ impl Unsent {
             rest.bytes.extend_from_slice(bytes);
         } else {
             let (sink, bytes) = (sink.clone(), bytes.to_vec());
-            self.0.push(Rest { stream: Some(id), sink, bytes, sent: 0, failed: None });
+            self.0.push(Rest { stream: Some(id), sink, bytes, sent: 0, ends: false, failed: None });
         }
         Ok(())
     }
@@ -76,10 +84,33 @@ impl Unsent {
         }
     }
 
+    /// Sending ends on a connection: after what is unsent, if something is. `false`: nothing is.
+    pub(crate) fn ends(&mut self, connection: &TcpConnection) -> bool {
+        let of = |sink: &Sink| matches!(sink, Sink::Connection(its) if its.is_same(connection));
+        let rest = self.0.iter_mut().find(|rest| rest.failed.is_none() && of(&rest.sink));
+        rest.map(|rest| rest.ends = true).is_some()
+    }
+
     /// Has a wait end also when some of it can be sent.
     pub(crate) fn add_to(&self, waiting: &mut Waiting) {
         for rest in self.0.iter().filter(|rest| rest.failed.is_none()) {
             waiting.push(rest.sink.interest());
+        }
+    }
+
+    /// The guest has ended: sends what its peers take soon.
+    pub(crate) fn finish(&mut self, host: &mut Capabilities) {
+        for rest in &mut self.0 {
+            rest.stream = None;
+        }
+        let end = Deadline::after_ns(GRACE_NS);
+        while !self.is_empty() && end.left_ns() > 0 {
+            let mut waiting = Waiting::default();
+            self.add_to(&mut waiting);
+            if waiting.wait(host, Wait::Until(end)).is_err() {
+                return;
+            }
+            self.send(&mut host.budget);
         }
     }
 
@@ -106,6 +137,10 @@ impl Rest {
                 // Only a call that waits is stopped.
                 Err(Interruption::Stopped(_)) => return false,
             }
+        }
+        if let (true, Sink::Connection(connection)) = (std::mem::take(&mut self.ends), &self.sink) {
+            // A peer that has gone needs not be told.
+            let _ = connection.shutdown(false, true);
         }
         true
     }

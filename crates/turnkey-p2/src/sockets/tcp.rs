@@ -50,7 +50,11 @@ pub(crate) fn define<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     define_options(it);
     it.func("[method]tcp-socket.subscribe", |call, (this,): (This,)| call.keep(Pollable::Tcp(call.id(&this))));
     it.fails::<_, _, ErrorCode>("[method]tcp-socket.shutdown", |call, (this, how): (This, ShutdownType)| {
-        Ok(call.get_mut(&this)?.shutdown(how.into())?)
+        let directions = Directions::from(how);
+        let connection = call.get(&this)?.connection().cloned();
+        let unsent = directions.send && connection.is_some_and(|connection| call.p2.unsent.ends(&connection));
+        let socket = call.get_mut(&this)?;
+        Ok(if unsent { socket.shutdown_after_rest(directions)? } else { socket.shutdown(directions)? })
     });
 }
 
