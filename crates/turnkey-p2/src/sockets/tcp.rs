@@ -54,7 +54,8 @@ pub(crate) fn define<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
         let connection = call.get(&this)?.connection().cloned();
         let unsent = directions.send && connection.is_some_and(|connection| call.p2.unsent.ends(&connection));
         let socket = call.get_mut(&this)?;
-        Ok(if unsent { socket.shutdown_after_rest(directions)? } else { socket.shutdown(directions)? })
+        let shut = if unsent { socket.shutdown_after_rest(directions) } else { socket.shutdown(directions) };
+        Ok(shut?)
     });
 }
 
