@@ -18,6 +18,8 @@ usage: cargo xtask TASK
       [--components]
   bench hostcalls                each host call beside a peer and beside native code
   bench startup                  whole runs of a small module beside a peer
+  bench echo                     TCP through a guest that sends back what comes
+  bench connections              what each of many connections takes of memory
       [--rounds N] [--only NAME,…] [--json FILE] [--folder FOLDER] [--check]
 ";
 

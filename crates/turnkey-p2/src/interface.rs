@@ -161,9 +161,10 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
         P: ComponentNamedList + Lift + 'static,
         R: ComponentType + Lower + 'static,
     {
+        let news = u64::from(!QUIET.contains(&name));
         self.name(name, |instance, _, state| {
             instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
-                state(store.data_mut()).1.news += 1;
+                state(store.data_mut()).1.news += news;
                 Ok((body(store, state, parameters)?,))
             })
         });

@@ -120,11 +120,7 @@ unsafe impl<T: 'static, S: State<T>> Lower for Reading<T, S> {
                     stream.source = source;
                 }
                 match place? {
-                    Ok((address, read)) if read > 0 => {
-                        cx.get::<1>(offset)[0] = 0;
-                        put_list(cx, offset + 4, address, read);
-                        Ok(())
-                    }
+                    Ok((address, read)) if read > 0 => put_ok(cx.as_slice_mut(), offset, address, read),
                     // Somebody else has taken what was there: another process, or whoever cut the file short.
                     Ok(_) => self.told(cx, ty, offset, &[], Ok(0)),
                     Err(interruption) => self.told(cx, ty, offset, &[], Err(interruption)),
@@ -156,14 +152,17 @@ impl<T: 'static, S: State<T>> Reading<T, S> {
         bytes: &[u8],
         read: Result<usize, Interruption>,
     ) -> wasmtime::Result<()> {
+        if let Ok(read @ 1..) = read {
+            return give(cx, offset, &bytes[..read]);
+        }
         let (host, p2) = (self.state)(store_mut::<T, U>(cx)?);
         let mut call = Call { name: "read", host, p2 };
         let outcome = match (read, call.p2.table.input_streams.get_mut(self.stream)) {
-            (Ok(0), Some(stream)) => {
+            (Ok(_), Some(stream)) => {
                 stream.closed = true;
                 Err(StreamFault::Closed)
             }
-            (Ok(read), _) => Ok(&bytes[..read]),
+            (Ok(_), None) => Err(StreamFault::Closed),
             // Nothing yet is an empty list.
             (Err(Interruption::Failed(Code::WouldBlock)), _) => Ok(&[][..]),
             (Err(interruption), Some(stream)) => Err(stream.failed(interruption)),
@@ -224,8 +223,7 @@ unsafe impl Lower for ReadingAt {
                 let bytes = usize::try_from(available).unwrap_or(usize::MAX).min(len).min(LONGEST);
                 match in_place(cx, bytes, |buffers| source.read(buffers, Wait::Forever))? {
                     Ok((address, read)) => {
-                        cx.get::<1>(at)[0] = 0;
-                        put_list(cx, at + 4, address, read);
+                        put_ok(cx.as_slice_mut(), at, address, read)?;
                         cx.get::<1>(at + 12)[0] = u8::from(read == 0);
                         return Ok(());
                     }
@@ -335,7 +333,29 @@ fn in_place<U>(
 /// The room that the guest has made. The engine has checked that it is inside the memory.
 fn room<'a, U>(cx: &'a mut LowerContext<'_, U>, address: usize, bytes: usize) -> wasmtime::Result<&'a mut [u8]> {
     let room = cx.as_slice_mut().get_mut(address..).and_then(|rest| rest.get_mut(..bytes));
-    room.ok_or_else(|| wasmtime::format_err!("the guest made room beyond its memory"))
+    room.ok_or_else(beyond)
+}
+
+#[cold]
+fn beyond() -> wasmtime::Error {
+    wasmtime::format_err!("the guest made room beyond its memory")
+}
+
+/// The bytes of a short read: room for as many, and they are there, with one look at the memory.
+fn give<U>(cx: &mut LowerContext<'_, U>, offset: usize, bytes: &[u8]) -> wasmtime::Result<()> {
+    let address = cx.realloc(0, 0, 1, bytes.len())?;
+    let memory = cx.as_slice_mut();
+    memory.get_mut(address..).and_then(|rest| rest.get_mut(..bytes.len())).ok_or_else(beyond)?.copy_from_slice(bytes);
+    put_ok(memory, offset, address, bytes.len())
+}
+
+/// A result that is a list: the case, and where the list is and how long. All of it is in a memory of 32 bits.
+fn put_ok(memory: &mut [u8], offset: usize, address: usize, bytes: usize) -> wasmtime::Result<()> {
+    let place = memory.get_mut(offset..).and_then(|rest| rest.first_chunk_mut::<12>()).ok_or_else(beyond)?;
+    place[0] = 0;
+    place[4..8].copy_from_slice(&(address as u32).to_le_bytes());
+    place[8..].copy_from_slice(&(bytes as u32).to_le_bytes());
+    Ok(())
 }
 
 /// Writes where a list is and how long. Both come from inside a memory of 32 bits.

@@ -11,7 +11,7 @@ use turnkey_core::filesystem::{
 };
 use turnkey_core::limits::Budget;
 use turnkey_core::stream::{Sink, Source};
-use wasmtime::component::{Resource, WasmList};
+use wasmtime::component::{Resource, WasmList, WasmStr};
 
 use crate::call::{Call, Kept};
 use crate::fault::Outcome;
@@ -392,22 +392,31 @@ fn define_identity<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
         told(call, &this, &metadata);
         Ok(hash(&shown(call, &metadata)?))
     });
-    it.fails::<_, _, ErrorCode>(
+    it.with_memory(
         "[method]descriptor.metadata-hash-at",
-        |call, (this, path_flags, path): (This, PathFlags, String)| {
-            let (of, news, followed) = (call.id(&this), call.p2.news, follow(path_flags));
-            let seen = &mut call.p2.seen;
-            if seen.of.take() == Some(of)
+        |mut store, state, (this, path_flags, path): (This, PathFlags, WasmStr)| {
+            let followed = follow(path_flags);
+            let (host, p2) = state(store.data_mut());
+            let (of, news) = (Call { name: "metadata-hash-at", host, p2 }.id(&this), p2.news);
+            let mut seen = std::mem::take(&mut p2.seen);
+            let is_seen = seen.of.take() == Some(of)
                 && seen.news == news
                 && (seen.followed == followed || !(seen.followed || seen.is_link))
-                && seen.path == path
-            {
-                return Ok(seen.hash);
+                && path.to_str(&store)? == seen.path;
+            let hash_seen = seen.hash;
+            let path = if is_seen { String::new() } else { path.to_str(&store)?.into_owned() };
+            let (host, p2) = state(store.data_mut());
+            p2.seen = seen;
+            if is_seen {
+                return Ok(Ok(hash_seen));
             }
-            call.p2.news += 1;
-            let metadata =
-                at(call, &this, |directory, request| directory.stat_at(request, &names::from_text(&path), followed))?;
-            Ok(hash(&shown(call, &metadata)?))
+            p2.news += 1;
+            let mut call = Call { name: "metadata-hash-at", host, p2 };
+            let metadata = at(&mut call, &this, |directory, request| {
+                directory.stat_at(request, &names::from_text(&path), followed)
+            });
+            let outcome = metadata.and_then(|metadata| Ok(hash(&shown(&mut call, &metadata)?)));
+            answer::<_, ErrorCode>(outcome)
         },
     );
 }
