@@ -1,7 +1,7 @@
 //! What of the network is handed over to a guest: how a grant is written, what it covers, and how the grant is named that
 //! would have covered what was refused.
 //!
-//! Each operation asks [`Network::must`] before the system is asked. Whether an address means anything at all to a socket
+//! Each operation asks `Network::must` before the system is asked. Whether an address means anything at all to a socket
 //! is told before that, in `address.rs`.
 
 use std::collections::{HashMap, VecDeque};
