@@ -5,6 +5,26 @@ use turnkey_core::ErrorCode as Code;
 
 use crate::filesystem::types::ErrorCode;
 
+/// An interface's `error-code`, in the standard's order: each code with its word.
+macro_rules! error_codes {
+    ($(#[$doc:meta])* $($name:ident = $word:literal,)*) => {
+        $(#[$doc])*
+        #[derive(ComponentType, Lower, Clone, Copy, Debug, PartialEq, Eq)]
+        #[component(enum)]
+        #[repr(u8)]
+        pub(crate) enum ErrorCode { $(#[component(name = $word)] $name,)* }
+
+        impl ErrorCode {
+            /// Its name in the standard.
+            #[cfg(test)]
+            pub(crate) const fn word(self) -> &'static str {
+                match self { $(ErrorCode::$name => $word,)* }
+            }
+        }
+    };
+}
+pub(crate) use error_codes;
+
 /// The code of `wasi:filesystem`. What the standard has no word for there is the nearest that it has: a limit on descriptors
 /// is a limit on memory, and what no file can say is `io`.
 pub(crate) const fn filesystem(code: Code) -> ErrorCode {

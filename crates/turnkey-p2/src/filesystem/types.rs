@@ -6,6 +6,7 @@ use turnkey_core::filesystem::{FileKind, Metadata, NewTime};
 use wasmtime::component::{ComponentType, Lift, Lower, flags};
 
 use crate::clocks::Datetime;
+use crate::error::error_codes;
 
 /// `descriptor-type`
 #[derive(ComponentType, Lower, Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,25 +194,8 @@ pub(crate) struct MetadataHashValue {
     pub(crate) upper: u64,
 }
 
-macro_rules! error_codes {
-    ($($name:ident = $word:literal,)*) => {
-        /// `error-code` of `wasi:filesystem/types`.
-        #[derive(ComponentType, Lower, Clone, Copy, Debug, PartialEq, Eq)]
-        #[component(enum)]
-        #[repr(u8)]
-        pub(crate) enum ErrorCode { $(#[component(name = $word)] $name,)* }
-
-        impl ErrorCode {
-            /// Its name in the standard.
-            #[cfg(test)]
-            pub(crate) const fn word(self) -> &'static str {
-                match self { $(ErrorCode::$name => $word,)* }
-            }
-        }
-    };
-}
-
 error_codes! {
+    /// `error-code` of `wasi:filesystem/types`.
     Access = "access",
     WouldBlock = "would-block",
     Already = "already",

@@ -7,6 +7,7 @@ use turnkey_core::sockets::AddressFamily;
 use wasmtime::component::{ComponentType, Lift, Lower, Resource};
 
 use crate::call::Kept;
+use crate::error::error_codes;
 use crate::interface::{Interface, State};
 use crate::io::error::IoError;
 
@@ -26,25 +27,8 @@ pub(crate) fn define<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     });
 }
 
-macro_rules! error_codes {
-    ($($name:ident = $word:literal,)*) => {
-        /// `error-code` of `wasi:sockets/network`.
-        #[derive(ComponentType, Lower, Clone, Copy, Debug, PartialEq, Eq)]
-        #[component(enum)]
-        #[repr(u8)]
-        pub(crate) enum ErrorCode { $(#[component(name = $word)] $name,)* }
-
-        impl ErrorCode {
-            /// Its name in the standard.
-            #[cfg(test)]
-            pub(crate) const fn word(self) -> &'static str {
-                match self { $(ErrorCode::$name => $word,)* }
-            }
-        }
-    };
-}
-
 error_codes! {
+    /// `error-code` of `wasi:sockets/network`.
     Unknown = "unknown",
     AccessDenied = "access-denied",
     NotSupported = "not-supported",
