@@ -15,8 +15,11 @@ COMMAND = shlex.split(os.environ.get("TURNKEY", "turnkey"))
 
 # What is claimed here is run, and must pass; the rest is skipped by the runner. A preview is added when all of its
 # tests pass. Of Preview 2 there are none but those of Preview 1 as components (`--components`).
-WASI_VERSIONS = ["wasm32-wasip1", "wasm32-wasip2"]
+WASI_VERSIONS = ["wasm32-wasip1", "wasm32-wasip2", "wasm32-wasip3"]
 WASI_WORLDS = ["wasi:cli/command"]
+
+# What a test needs beyond its arguments, environment and directory.
+GRANTS_OF_PROPOSALS = {"sockets": ["--allow", "network"]}
 
 # The suite's programs are unoptimised, about 2 MB each, and none is in the cache the first time. On a small machine
 # compiling one takes longer than the runner's five seconds, which are meant for the test itself.
@@ -51,10 +54,10 @@ def compute_argv(test_path, args_env_root, proposals, wasi_world, wasi_version):
     """One test's command line: grants first, as all words after the program belong to the guest."""
     if wasi_version not in WASI_VERSIONS or wasi_world not in WASI_WORLDS:
         raise ValueError(f"not claimed to be supported: {wasi_version}, {wasi_world}")
-    if proposals:
-        raise ValueError(f"no test of these needs proposals: {proposals}")
+    if not GRANTS_OF_PROPOSALS.keys() >= set(proposals):
+        raise ValueError(f"not claimed to be supported: {proposals}")
     arguments, environment, root = args_env_root
-    grants = []
+    grants = [word for proposal in proposals for word in GRANTS_OF_PROPOSALS[proposal]]
     for name, value in environment.items():
         grants += ["--env", f"{name}={value}"]
     if root is not None:

@@ -73,7 +73,7 @@ fn large_reads(stage: &Stage<'_>) {
         let answer = stage.wasi.read_from(file, offset, most);
         stage.tell(format_args!("read {most} from {offset} on"), answer, right);
     }
-    // Preview 2 takes the length for a wish: that it would lead beyond 2⁶³ does not matter there.
+    // The others take the length for a wish: that it would lead beyond 2⁶³ does not matter there.
     for offset in &FAR[1..] {
         stage.read_at(file, *offset, 2_000);
     }

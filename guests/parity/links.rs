@@ -356,7 +356,7 @@ fn readlink(stage: &Stage<'_>) {
         b"circle",
         b"out",
         b"up",
-        // Preview 2 says that what leads to an absolute path is not told.
+        // The others say that what leads to an absolute path is not told.
         b"absolute",
         b"file",
         b"directory",

@@ -1,9 +1,9 @@
 //! The same scenarios for every preview of WASI: what a program asks of its host, in terms of operations that all previews
 //! have, and what it is answered, as a transcript. The transcripts of all previews are the same to the byte.
 //!
-//! It is not a program: `parity_p1` does the operations by the imports of Preview 1, `parity_p2` by the interfaces of
-//! Preview 2; each is an implementation of [`Wasi`], and shares the rest. The test that runs them and compares what they
-//! print is `tests/parity`; it also makes the files that scenarios find.
+//! It is not a program: `parity_p1` does the operations by the imports of Preview 1, `parity_p2` and `parity_p3` by the
+//! interfaces of theirs; each is an implementation of [`Wasi`], and shares the rest. The test that runs them and compares what
+//! they print is `tests/parity`; it also makes the files that scenarios find.
 //!
 //! A program is called with the name of a group. It prints `# SCENARIO` before the lines of each scenario of the group, and
 //! then a line a step: what was done, and `ok`, what came back, or why not, in the words of `wasi:filesystem/types`
@@ -67,11 +67,11 @@ pub trait Wasi {
     fn access(&self, fd: Fd) -> Answer<Access>;
     /// Reads once, at an offset.
     fn read_at(&self, fd: Fd, offset: u64, most_bytes: usize) -> Answer<Vec<u8>>;
-    /// Reads once, after going to an offset; by another function than [`Wasi::read_at`].
+    /// Reads once, after going to an offset; by another function than [`Wasi::read_at`] where there is one.
     fn read_from(&self, fd: Fd, offset: u64, most_bytes: usize) -> Answer<Vec<u8>>;
     /// Writes once, at an offset.
     fn write_at(&self, fd: Fd, offset: u64, bytes: &[u8]) -> Answer<usize>;
-    /// Writes all of it, after going to an offset; by another function than [`Wasi::write_at`].
+    /// Writes all of it, after going to an offset; by another function than [`Wasi::write_at`] where there is one.
     fn write_from(&self, fd: Fd, offset: u64, bytes: &[u8]) -> Answer<()>;
     /// Writes all of it at the end of a file that was opened with [`How::append`].
     fn append(&self, fd: Fd, bytes: &[u8]) -> Answer<()>;
@@ -154,7 +154,7 @@ pub struct How {
     pub follow: bool,
     pub read: bool,
     pub write: bool,
-    /// Each write goes to the end. Preview 1 says so of a descriptor when it is opened, Preview 2 of a stream.
+    /// Each write goes to the end. Preview 1 says so of a descriptor when it is opened, the others of a stream.
     pub append: bool,
 }
 
@@ -246,7 +246,7 @@ impl Display for Kind {
 }
 
 /// A point in time: nanoseconds since 1970. Preview 1 has no later one than 2⁶⁴ of them, in the year 2554, and so this has
-/// none either; nor has any preview one before 1970.
+/// none either; nor one before 1970, which Preview 3 alone has.
 pub type Time = u64;
 
 /// What becomes of a time.

@@ -1,4 +1,4 @@
-//! Names: long, odd, and such as are no text. Bytes to Preview 1; to Preview 2 a string, where a byte that is no text is a
+//! Names: long, odd, and such as are no text. Bytes to Preview 1; to the others a string, where a byte that is no text is a
 //! character of its own.
 
 use super::{How, NewTime, Scenario, Stage, escaped, scenario};

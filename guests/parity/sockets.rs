@@ -1,4 +1,4 @@
-//! A listener, and what it accepts. Preview 1 is handed one and connects nowhere; Preview 2 makes its own.
+//! A listener, and what it accepts. Preview 1 is handed one and connects nowhere; the others make their own.
 //!
 //! The other side is the test, which does what lines that begin with `peer: ` say.
 

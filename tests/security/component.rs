@@ -3,7 +3,7 @@
 //! what the text says.
 //!
 //! A function of Preview 2 is named by its resource or its interface: `$pollable.ready`, `$poll.poll`, `$pollable.drop`.
-//! What is named is imported, with the signature that `wit/` gives it.
+//! What is named is imported, with the signature that `wit/0.2` gives it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,7 +32,7 @@ struct Wasi {
 
 static WASI: LazyLock<Wasi> = LazyLock::new(|| {
     let parse = |path: PathBuf| UnresolvedPackageGroup::parse(&path, &fs::read_to_string(&path).unwrap()).unwrap();
-    let packages = fs::read_dir(repository().join("wit/deps")).unwrap().map(|entry| parse(entry.unwrap().path()));
+    let packages = fs::read_dir(repository().join("wit/0.2/deps")).unwrap().map(|entry| parse(entry.unwrap().path()));
     let mut resolve = Resolve { all_features: true, ..Resolve::default() };
     let ours = UnresolvedPackageGroup::parse("security.wit", WORLD).unwrap();
     let package = resolve.push_groups(ours, packages.collect()).unwrap();

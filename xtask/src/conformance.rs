@@ -28,14 +28,17 @@ FOLDER is the suite with its compiled tests:
 TURNKEY=COMMAND tests that command instead of this tree's release build; PYTHON names the interpreter.
 ";
 
-/// The languages whose tests the suite has for Preview 1.
-const LANGUAGES: [&str; 3] = ["assemblyscript", "c", "rust"];
+/// The preview that most of the suite's tests are of, and the languages that it has them in.
+const PREVIEW1: (&str, &[&str]) = ("wasm32-wasip1", &["assemblyscript", "c", "rust"]);
 
-/// The preview that the suite's tests are of.
-const VERSION: &str = "wasm32-wasip1";
+/// The other.
+const PREVIEW3: (&str, &[&str]) = ("wasm32-wasip3", &["rust"]);
 
-/// What they are as components: the suite's runner knows the name.
+/// What tests of Preview 1 are as components: the suite's runner knows the name.
 const VERSION_OF_COMPONENTS: &str = "wasm32-wasip2";
+
+/// A proposal that is not here: tests that name it are left out.
+const NOT_HERE: &str = "http";
 
 /// The oldest Python that the suite's runner works with, as Python writes a version.
 const PYTHON_AT_LEAST: &str = "(3, 12)";
@@ -134,23 +137,84 @@ fn succeed(command: &mut Command) -> Result<(), String> {
 
 /// Copies the tests: they write into folders beside themselves, and a suite that is somebody's clone stays as it was.
 fn copy_tests(suite: &Path, work: &Path, components: bool) -> Result<Vec<PathBuf>, String> {
-    let copied = LANGUAGES.into_iter().map(|language| {
-        let folder = format!("tests/{language}/testsuite");
-        let version = if components { VERSION_OF_COMPONENTS } else { VERSION };
-        let (from, to) = (suite.join(&folder).join(VERSION), work.join(&folder).join(version));
-        if !from.is_dir() {
-            return Err(format!(
-                "no `{}`\nhint: the branch without compiled tests was cloned; take prod/testsuite-base",
-                from.display()
-            ));
+    let previews: &[_] = if components { &[PREVIEW1] } else { &[PREVIEW1, PREVIEW3] };
+    let mut copied = Vec::new();
+    for (version, languages) in previews {
+        for language in *languages {
+            let folder = format!("tests/{language}/testsuite");
+            let named = if components { VERSION_OF_COMPONENTS } else { version };
+            let (from, to) = (suite.join(&folder).join(version), work.join(&folder).join(named));
+            if !from.is_dir() {
+                return Err(format!(
+                    "no `{}`\nhint: the branch without compiled tests was cloned; take prod/testsuite-base",
+                    from.display()
+                ));
+            }
+            copy_anew(&from, &to).map_err(|error| format!("cannot copy `{}`: {error}", from.display()))?;
+            leave_out(&to)?;
+            give_each_its_own_root(&to)?;
+            if components {
+                make_components(&to)?;
+            }
+            copied.push(to);
         }
-        copy_anew(&from, &to).map_err(|error| format!("cannot copy `{}`: {error}", from.display()))?;
-        if components {
-            make_components(&to)?;
+    }
+    Ok(copied)
+}
+
+/// Gives each test a directory of its own, in the place of the one that they share. The runner does not remove symbolic links
+/// that a test has left there, so that it would depend on the order of the tests, which is the file system's, whether the test
+/// that lists the directory finds them.
+fn give_each_its_own_root(folder: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("`{}`: {error}", folder.display());
+    for (described, mut test) in described_tests(folder)? {
+        let mut own = String::new();
+        let runs = test["operations"].as_array().map_or(0, Vec::len);
+        let operations = (0..runs).map(|place| format!("/operations/{place}/root"));
+        for place in std::iter::once("/root".to_owned()).chain(operations) {
+            let Some(root) = test.pointer_mut(&place) else { continue };
+            let (Some(shared), Some(name)) = (root.as_str(), described.file_stem()) else { continue };
+            own = format!("{}.own.dir", name.display());
+            copy_anew(&folder.join(shared), &folder.join(&own)).map_err(failed)?;
+            *root = own.clone().into();
         }
-        Ok(to)
-    });
-    copied.collect()
+        if !own.is_empty() {
+            fs::write(&described, test.to_string()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// The tests of a folder that have a description.
+fn described_tests(folder: &Path) -> Result<Vec<(PathBuf, Value)>, String> {
+    let failed = |error: std::io::Error| format!("`{}`: {error}", folder.display());
+    let mut tests = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let described = entry.map_err(failed)?.path();
+        if described.extension().is_some_and(|extension| extension == "json") {
+            let text = fs::read_to_string(&described).map_err(failed)?;
+            let test = serde_json::from_str(&text).map_err(|error| format!("{described:?}: {error}"))?;
+            tests.push((described, test));
+        }
+    }
+    Ok(tests)
+}
+
+/// Removes the tests of what is not here, and says how many there are.
+fn leave_out(folder: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("`{}`: {error}", folder.display());
+    let mut left_out = 0;
+    for (described, test) in described_tests(folder)? {
+        if test["proposals"].as_array().is_some_and(|proposals| proposals.iter().any(|named| named == NOT_HERE)) {
+            fs::remove_file(described.with_extension("wasm")).map_err(failed)?;
+            fs::remove_file(&described).map_err(failed)?;
+            left_out += 1;
+        }
+    }
+    if left_out > 0 {
+        println!("{left_out} tests of `{NOT_HERE}` are left out");
+    }
+    Ok(())
 }
 
 /// Makes a component of each program in a folder, in its place, and says in the folder's manifest what they are now.

@@ -30,6 +30,11 @@ const NATIVE_MARK: &str = "//! Native:";
 const COMPONENTS: &str = "components/";
 /// The program that is a library: it exports functions and no `_start`.
 const REACTOR: &str = "reactor";
+/// Packages whose programs say themselves what their components export: the functions of the reactor, and the `run` of
+/// Preview 3, which no adapter makes of a `_start`.
+const EXPORTING: [&str; 2] = ["async/", "reactor/"];
+/// Packages with a library, and the name that their programs call it by.
+const LIBRARIES: [(&str, &str); 3] = [("async", "async_components"), ("components", "components"), ("rust", "guests")];
 /// Of these no component is made.
 const MODULES_ONLY: [&str; 5] = [
     // It tries paths that are no UTF-8, and strings of components are.
@@ -69,6 +74,8 @@ impl Language {
 struct Program {
     language: Language,
     native: bool,
+    /// What its component is for.
+    kind: Kind,
     /// Relative to `guests/`, sorted, with slashes.
     sources: Vec<String>,
 }
@@ -109,9 +116,8 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
         if *name != component {
             made.push(keep(&guests, name, &module)?);
         }
-        if programs.contains_key(&component) {
-            let kind = if base(name) == REACTOR { Kind::Reactor } else { Kind::Command };
-            let bytes = componentize(&module, kind).map_err(|error| format!("{name}: {error}"))?;
+        if let Some(program) = programs.get(&component) {
+            let bytes = componentize(&module, program.kind).map_err(|error| format!("{name}: {error}"))?;
             made.push(keep(&guests, &component, &bytes)?);
         }
     }
@@ -157,30 +163,29 @@ pub(crate) fn check_hashes(root: &Path) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-/// All programs, by name: what there is in `rust/src/bin`, `components/src/bin`, `reactor`, `c` and `go`, and the
-/// components that are made of modules.
+/// All programs, by name: what there is in `rust/src/bin`, `components/src/bin`, `async/src/bin`, `reactor`, `c` and `go`,
+/// and the components that are made of modules.
 fn programs(guests: &Path) -> Result<BTreeMap<String, Program>, String> {
     let mut programs = BTreeMap::new();
     let mut add = |name: String, language, main: String, mut sources: Vec<String>| -> Result<(), String> {
         let path = guests.join(&main);
         let text = fs::read(&path).map_err(at(&path))?;
         let text = String::from_utf8_lossy(&text);
-        for (library, of) in [("guests", "rust/src/lib.rs"), ("components", "components/src/lib.rs")] {
-            if language == Language::Rust && text.contains(&format!("{library}::")) {
-                sources.push(of.to_owned());
+        for (package, library) in LIBRARIES {
+            if main.starts_with(&format!("{package}/src/bin/")) && text.contains(&format!("{library}::")) {
+                sources.push(format!("{package}/src/lib.rs"));
             }
-        }
-        if text.contains("parity/mod.rs") {
-            sources.extend(names(&guests.join("parity"))?.iter().map(|file| format!("parity/{file}")));
         }
         let (folder, mark) = SHARED;
         if text.contains(mark) {
             sources.extend(names(&guests.join(folder))?.iter().map(|name| format!("{folder}/{name}")));
         }
+        let exporting = EXPORTING.iter().any(|folder| main.starts_with(folder));
+        let kind = if exporting { Kind::Reactor } else { Kind::Command };
         sources.push(main);
         sources.sort();
         let native = text.lines().any(|line| line.starts_with(NATIVE_MARK));
-        match programs.insert(name.clone(), Program { language, native, sources }) {
+        match programs.insert(name.clone(), Program { language, native, kind, sources }) {
             None => Ok(()),
             Some(_) => Err(format!("two guest programs are called `{name}`")),
         }
@@ -206,9 +211,11 @@ fn programs(guests: &Path) -> Result<BTreeMap<String, Program>, String> {
         add(format!("{COMPONENTS}{name}"), Language::Module, format!("bin/{name}.wasm"), Vec::new())?;
     }
     // What those below are made of besides are other people's crates, by the versions that the lock file has.
-    for name in stems(&guests.join("components/src/bin"), ".rs")? {
-        let manifests = ["Cargo.lock", "Cargo.toml", "components/Cargo.toml"].map(str::to_owned).to_vec();
-        add(format!("{COMPONENTS}{name}"), Language::Rust, format!("components/src/bin/{name}.rs"), manifests)?;
+    for package in ["async", "components"] {
+        for name in stems(&guests.join(format!("{package}/src/bin")), ".rs")? {
+            let manifests = vec!["Cargo.lock".to_owned(), "Cargo.toml".to_owned(), format!("{package}/Cargo.toml")];
+            add(format!("{COMPONENTS}{name}"), Language::Rust, format!("{package}/src/bin/{name}.rs"), manifests)?;
+        }
     }
     let manifests = ["Cargo.lock", "Cargo.toml", "reactor/Cargo.toml", "reactor/wit/reactor.wit"];
     let manifests = manifests.map(str::to_owned).to_vec();

@@ -17,7 +17,7 @@ pub const LANGUAGES: [&str; 2] = ["python", "js"];
 /// Versions that are known to make what runs.
 const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
 const COMPONENTIZE_JS: &str = "@bytecodealliance/componentize-js@0.23.0";
-/// Both languages' components are of this world; its package is in `wit/`.
+/// Both languages' components are of this world; its package is in `wit/0.2`.
 const WORLD: &str = "wasi:cli/command@0.2.12";
 
 /// The component of a language, made anew if its sources have changed.
@@ -62,7 +62,7 @@ fn runs(program: &str) -> bool {
 fn hash(language: &str) -> Result<String, String> {
     let mut hasher = blake3::Hasher::new();
     hasher.update([COMPONENTIZE_PY, COMPONENTIZE_JS, WORLD].join(" ").as_bytes());
-    for folder in [root().join("guests").join(language), root().join("wit/deps")] {
+    for folder in [root().join("guests").join(language), root().join("wit/0.2/deps")] {
         let entries = fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(at(&folder))?;
         let mut files: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).filter(|path| path.is_file()).collect();
         files.sort();
@@ -80,13 +80,13 @@ fn make(language: &str, folder: &Path, work: &Path) -> Result<PathBuf, String> {
         "python" => {
             copy(&sources, work, "app.py")?;
             let mut command = Command::new(componentize_py(folder)?);
-            command.arg("-d").arg(root().join("wit")).args(["-w", WORLD, "componentize", "-p"]).arg(work);
+            command.arg("-d").arg(root().join("wit/0.2")).args(["-w", WORLD, "componentize", "-p"]).arg(work);
             succeed(command.args(["app", "-o"]).arg(&made))?;
         }
         "js" => {
             copy(&sources, work, "app.js")?;
             let mut command = Command::new(componentize_js(folder)?);
-            command.arg("-w").arg(root().join("wit")).args(["-n", WORLD, "-o"]).arg(&made);
+            command.arg("-w").arg(root().join("wit/0.2")).args(["-n", WORLD, "-o"]).arg(&made);
             // Without these it has `fetch`, and imports `wasi:http`.
             command.args(["-d", "http", "-d", "fetch-event", "--"]).arg(work.join("app.js"));
             succeed(&mut command)?;

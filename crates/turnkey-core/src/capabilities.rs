@@ -1,12 +1,16 @@
 //! What one guest holds while it runs: everything that the previews share, once.
 
+use std::sync::Arc;
+
+use crate::ErrorCode;
 use crate::audit::Audit;
 use crate::clocks::Clocks;
+use crate::count::{Count, Counted};
 use crate::environment::Environment;
-use crate::filesystem::{Inodes, Preopen, preopen};
+use crate::filesystem::{File, Inodes, Preopen, preopen};
 use crate::grants::{GrantError, GrantNames, Grants};
 use crate::host::clock::Deadline;
-use crate::limits::{Budget, Limits};
+use crate::limits::{Budget, Limit, Limits};
 use crate::random::Random;
 use crate::sockets::{Network, TcpListener};
 use crate::stream::{StandardInput, StandardOutput};
@@ -36,8 +40,51 @@ pub struct Capabilities {
     pub end: Option<Deadline>,
     /// Listings are sorted.
     pub sorted_listings: bool,
-    /// What the guest finds open. An ABI takes it into its own table at the start.
+    /// What the guest finds open. Preview 1 takes it into its own table at the start.
     pub found_open: FoundOpen,
+    /// What a component holds now, through whichever preview.
+    pub held: Held,
+}
+
+/// What a component holds now, counted against its limits: one that imports interfaces of two previews has one of each bound.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// Resources: `--max-handles`.
+    pub handles: u32,
+    /// Descriptors of files and directories, and listings: `--max-descriptors`.
+    descriptors: usize,
+    /// Files whose descriptor has been dropped while a stream still stands on them.
+    streamed: Vec<Arc<File>>,
+    /// Listings that end where nobody can count them.
+    listings: Count,
+}
+
+impl Held {
+    /// Descriptors of the host that are open for the guest: files and directories, whether their descriptor or only a stream
+    /// of it is still there.
+    fn open_descriptors(&mut self) -> usize {
+        if !self.streamed.is_empty() {
+            self.streamed.retain(|file| Arc::strong_count(file) > 1);
+        }
+        self.descriptors + self.streamed.len() + self.listings.now() as usize
+    }
+
+    /// One more descriptor.
+    pub const fn take_descriptor(&mut self) {
+        self.descriptors += 1;
+    }
+
+    /// One more, for as long as this is kept. `None`: there are more of them than can be counted.
+    #[must_use]
+    pub fn take_listing(&self) -> Option<Counted> {
+        self.listings.take(u32::MAX)
+    }
+
+    /// One less; of a file that a stream may still stand on, the descriptor goes with the stream.
+    pub fn give_descriptor(&mut self, file: Option<Arc<File>>) {
+        self.descriptors = self.descriptors.saturating_sub(1);
+        self.streamed.extend(file.filter(|file| Arc::strong_count(file) > 1));
+    }
 }
 
 /// What a guest finds open when it starts.
@@ -96,6 +143,30 @@ impl Capabilities {
             sorted_listings: grants.deterministic_files,
             limits,
             found_open,
+            held: Held::default(),
         })
+    }
+
+    /// Checks that a component may have one more descriptor of the host open.
+    ///
+    /// # Errors
+    /// [`ErrorCode::TooManyDescriptors`]: `--max-descriptors`.
+    pub fn must_have_descriptor(&mut self) -> Result<(), ErrorCode> {
+        if self.held.open_descriptors() < self.limits.descriptors as usize {
+            return Ok(());
+        }
+        self.budget.note(Limit::Descriptors);
+        Err(ErrorCode::TooManyDescriptors)
+    }
+
+    /// Checks that a component may have open what it finds open.
+    ///
+    /// # Errors
+    /// [`ErrorCode::TooManyDescriptors`]: more is handed over than the guest may have open.
+    pub fn must_have_preopens(&self) -> Result<(), ErrorCode> {
+        if self.found_open.preopens.len() <= self.limits.descriptors as usize {
+            return Ok(());
+        }
+        Err(ErrorCode::TooManyDescriptors)
     }
 }

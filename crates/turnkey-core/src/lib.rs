@@ -5,20 +5,23 @@
 
 pub mod audit;
 pub mod clocks;
+pub mod count;
 pub mod ending;
 pub mod environment;
 mod error;
 pub mod filesystem;
 pub mod grants;
 pub mod host;
+pub mod interfaces;
 pub mod limits;
 pub mod random;
+pub mod slab;
 pub mod sockets;
 pub mod stream;
 
 mod capabilities;
 
-pub use capabilities::Capabilities;
+pub use capabilities::{Capabilities, FoundOpen, Held};
 pub use error::ErrorCode;
 pub use grants::Grants;
 pub use limits::Limits;

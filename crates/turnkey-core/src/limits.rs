@@ -1,5 +1,7 @@
 //! Every bound that a guest runs under: its unit, its default, what it protects, and where it is spent.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::ErrorCode;
@@ -87,18 +89,42 @@ pub struct Budget {
     host: u64,
     used: u64,
     used_by_host: u64,
+    /// What leases have given back and is not counted as such yet.
+    returned: Arc<AtomicU64>,
     met: Option<Limit>,
+}
+
+/// Bytes that the host holds for a guest for as long as this is kept: for what an engine keeps, and drops where no budget is
+/// at hand.
+#[derive(Debug)]
+pub struct Lease {
+    bytes: u64,
+    returned: Arc<AtomicU64>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.returned.fetch_add(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Budget {
     /// A budget with nothing used.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        Budget { total: limits.memory_bytes, host: limits.host_bytes, used: 0, used_by_host: 0, met: None }
+        Budget {
+            total: limits.memory_bytes,
+            host: limits.host_bytes,
+            used: 0,
+            used_by_host: 0,
+            returned: Arc::default(),
+            met: None,
+        }
     }
 
     /// Takes bytes for the guest's own memories and tables. `false`: they would go beyond the limit, and nothing is taken.
     pub fn take_guest(&mut self, bytes: u64) -> bool {
+        self.collect();
         let wanted = self.used.saturating_add(bytes);
         if self.total.is_some_and(|total| wanted > total) {
             self.met = Some(Limit::Memory);
@@ -113,6 +139,7 @@ impl Budget {
     /// # Errors
     /// [`ErrorCode::InsufficientMemory`]: the guest's memory, or what the host holds for it, would go beyond its limit.
     pub fn take_host(&mut self, bytes: u64) -> Result<(), ErrorCode> {
+        self.collect();
         let held = self.used_by_host.saturating_add(bytes);
         if held > self.host || !self.take_guest(bytes) {
             self.met = Some(Limit::Memory);
@@ -120,6 +147,24 @@ impl Budget {
         }
         self.used_by_host = held;
         Ok(())
+    }
+
+    /// The same, given back when the lease is dropped.
+    ///
+    /// # Errors
+    /// As [`Budget::take_host`].
+    pub fn lease(&mut self, bytes: u64) -> Result<Lease, ErrorCode> {
+        self.take_host(bytes)?;
+        Ok(Lease { bytes, returned: Arc::clone(&self.returned) })
+    }
+
+    /// Counts what leases have given back.
+    #[inline]
+    fn collect(&mut self) {
+        if self.returned.load(Ordering::Relaxed) > 0 {
+            let bytes = self.returned.swap(0, Ordering::Relaxed);
+            self.give_host(bytes);
+        }
     }
 
     /// Whether [`Budget::take_host`] would take so many bytes: asked before something is done that cannot be undone.
@@ -156,8 +201,8 @@ impl Budget {
 
     /// Bytes taken now, guest and host together.
     #[must_use]
-    pub const fn used(&self) -> u64 {
-        self.used
+    pub fn used(&self) -> u64 {
+        self.used.saturating_sub(self.returned.load(Ordering::Relaxed))
     }
 }
 
@@ -182,6 +227,15 @@ mod tests {
         budget.take_host(50).unwrap();
         assert!(!budget.take_guest(51));
         budget.give_host(50);
+        assert!(budget.take_guest(100));
+    }
+
+    #[test]
+    fn a_lease_gives_back_what_it_took_when_it_is_dropped() {
+        let mut budget = Budget::new(&Limits { memory_bytes: Some(100), ..Limits::default() });
+        let lease = budget.lease(60).unwrap();
+        assert!(budget.lease(41).is_err());
+        drop(lease);
         assert!(budget.take_guest(100));
     }
 }

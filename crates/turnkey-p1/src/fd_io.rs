@@ -175,7 +175,7 @@ pub(crate) fn fd_readdir(call: &mut Call<'_>, fd: u32, buf: u32, buf_len: u32, c
         return Err(ErrorCode::NotDirectory.into());
     };
     let host = &mut *call.host;
-    if matches!(open.directory, Directory::Recording) {
+    if matches!(*open.directory, Directory::Recording) {
         call.memory.put(bufused, 0u32.to_le_bytes());
         return Ok(());
     }

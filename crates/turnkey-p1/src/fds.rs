@@ -1,5 +1,7 @@
 //! The guest's table of descriptors.
 
+use std::sync::Arc;
+
 use turnkey_core::filesystem::{Access, Directory, Entries, File, FileFlags, FileKind, Opened, Unresolved};
 use turnkey_core::limits::{Budget, Limit};
 use turnkey_core::sockets::{TcpConnection, TcpListener};
@@ -46,7 +48,7 @@ pub(crate) enum Kind {
 /// A directory, and how far it has been listed.
 #[derive(Debug)]
 pub(crate) struct OpenDirectory {
-    pub(crate) directory: Directory,
+    pub(crate) directory: Arc<Directory>,
     /// The name it was handed over by; `None` for one that the guest opened.
     pub(crate) preopen: Option<Vec<u8>>,
     /// Boxed: few directories are listed, and every descriptor would be as large.
@@ -105,7 +107,7 @@ impl Descriptor {
                 let rights = Rights::of_file(access, file.opened_for()) & inherited;
                 Descriptor { kind: Kind::File(file), rights, inheriting: Rights::empty(), nonblocking }
             }
-            Opened::Directory(directory) => Descriptor::directory(directory, None, inherited),
+            Opened::Directory(directory) => Descriptor::directory(Arc::new(directory), None, inherited),
             Opened::Unresolved(unresolved) => Descriptor {
                 kind: Kind::Unresolved(Some(unresolved)),
                 rights: inherited,
@@ -115,7 +117,7 @@ impl Descriptor {
         }
     }
 
-    pub(crate) fn directory(directory: Directory, preopen: Option<Vec<u8>>, inherited: Rights) -> Self {
+    pub(crate) fn directory(directory: Arc<Directory>, preopen: Option<Vec<u8>>, inherited: Rights) -> Self {
         let access = directory.access();
         Descriptor {
             rights: Rights::of_directory(access) & inherited,
@@ -348,9 +350,7 @@ impl Descriptors {
         self.lowest_free = self.lowest_free.min(fd as usize);
         self.open -= 1;
         budget.give_host(DESCRIPTOR_BYTES);
-        if let Kind::Directory(OpenDirectory { entries: Some(entries), .. }) = descriptor.kind {
-            entries.release(budget);
-        }
+        drop(descriptor);
         Ok(())
     }
 

@@ -1,14 +1,14 @@
 //! One call of a guest: what every function works on, and how it takes resources in and finds them again.
 
+use turnkey_core::Capabilities;
 use turnkey_core::ending::Stopped;
 use turnkey_core::filesystem::Request;
 use turnkey_core::limits::Limit;
+use turnkey_core::slab::{Id, Slab};
 use turnkey_core::stream::{Interruption, Wait, Waiting};
-use turnkey_core::{Capabilities, ErrorCode};
 use wasmtime::component::Resource;
 
-use crate::fault::{BrokenRule, Fault, Outcome};
-use crate::slab::{Id, Slab};
+use crate::fault::BrokenRule;
 use crate::state::{Preview2, Table};
 
 /// Bytes that a handle is charged with: its places in our table and in the engine's, and what stands behind it there.
@@ -47,12 +47,12 @@ impl Call<'_> {
     /// The guest ends: the standard has no other answer to whoever makes handles without end.
     #[inline]
     pub(crate) fn keep<R: Kept>(&mut self, resource: R) -> wasmtime::Result<Resource<R>> {
-        if self.p2.handles >= self.host.limits.handles {
+        if self.host.held.handles >= self.host.limits.handles {
             self.host.budget.note(Limit::Handles);
             return Err(Stopped(Limit::Handles).into());
         }
         self.charge(HANDLE_BYTES)?;
-        self.p2.handles += 1;
+        self.host.held.handles += 1;
         Ok(Resource::new_own(R::slab_mut(&mut self.p2.table).insert(resource)))
     }
 
@@ -92,7 +92,7 @@ impl Call<'_> {
         let slab = R::slab_mut(&mut self.p2.table);
         let id = slab.id(rep);
         if let Some(resource) = slab.remove(rep) {
-            self.p2.handles -= 1;
+            self.host.held.handles -= 1;
             self.host.budget.give_host(HANDLE_BYTES);
             resource.dropped(id, self);
         }
@@ -120,18 +120,6 @@ impl Call<'_> {
     /// Who asks, for operations on paths.
     pub(crate) fn request(&mut self) -> Request<'_> {
         Request { call: self.name, audit: &mut self.host.audit, grants: &self.host.grant_names }
-    }
-
-    /// Checks that one more descriptor of the host may be opened for the guest.
-    ///
-    /// # Errors
-    /// [`ErrorCode::TooManyDescriptors`]: `--max-descriptors`.
-    pub(crate) fn must_have_descriptor(&mut self) -> Outcome {
-        if self.p2.open_descriptors() < self.host.limits.descriptors as usize {
-            return Ok(());
-        }
-        self.host.budget.note(Limit::Descriptors);
-        Err(Fault::Code(ErrorCode::TooManyDescriptors))
     }
 
     /// Waits as far as the call may, and meanwhile writes what streams have promised to write.

@@ -46,20 +46,20 @@ pub(crate) fn define_exit<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
 pub(crate) fn define_stdin<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     it.func("get-stdin", |call, ()| {
         // One that was closed when the process began has nothing to read.
-        let closed = call.p2.stdin.is_none();
-        let source = Source::Standard(call.p2.stdin.clone().unwrap_or(StandardInput::Null));
+        let closed = call.host.found_open.stdin.is_none();
+        let source = Source::Standard(call.host.found_open.stdin.clone().unwrap_or(StandardInput::Null));
         call.keep(InputStream { source, closed })
     });
 }
 
 /// `wasi:cli/stdout`.
 pub(crate) fn define_stdout<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
-    it.func("get-stdout", |call, ()| output(call, |call| call.p2.stdout.clone()));
+    it.func("get-stdout", |call, ()| output(call, |call| call.host.found_open.stdout.clone()));
 }
 
 /// `wasi:cli/stderr`.
 pub(crate) fn define_stderr<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
-    it.func("get-stderr", |call, ()| output(call, |call| call.p2.stderr.clone()));
+    it.func("get-stderr", |call, ()| output(call, |call| call.host.found_open.stderr.clone()));
 }
 
 fn output(
@@ -85,7 +85,7 @@ pub(crate) fn define_terminal_output<T, S: State<T>>(it: &mut Interface<'_, T, S
 
 /// `wasi:cli/terminal-stdin`.
 pub(crate) fn define_terminal_stdin<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
-    it.func("get-terminal-stdin", |call, ()| match &call.p2.stdin {
+    it.func("get-terminal-stdin", |call, ()| match &call.host.found_open.stdin {
         Some(StandardInput::Host(stream)) if stream.is_terminal() => call.keep(TerminalInput).map(Some),
         _ => Ok(None),
     });
@@ -93,12 +93,12 @@ pub(crate) fn define_terminal_stdin<T, S: State<T>>(it: &mut Interface<'_, T, S>
 
 /// `wasi:cli/terminal-stdout`.
 pub(crate) fn define_terminal_stdout<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
-    it.func("get-terminal-stdout", |call, ()| terminal_output(call, |call| is_terminal(&call.p2.stdout)));
+    it.func("get-terminal-stdout", |call, ()| terminal_output(call, |call| is_terminal(&call.host.found_open.stdout)));
 }
 
 /// `wasi:cli/terminal-stderr`.
 pub(crate) fn define_terminal_stderr<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
-    it.func("get-terminal-stderr", |call, ()| terminal_output(call, |call| is_terminal(&call.p2.stderr)));
+    it.func("get-terminal-stderr", |call, ()| terminal_output(call, |call| is_terminal(&call.host.found_open.stderr)));
 }
 
 fn is_terminal(output: &Option<StandardOutput>) -> bool {

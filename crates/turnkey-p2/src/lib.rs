@@ -6,7 +6,7 @@
 //! kernel between them, one for asynchronous stores in an executor.
 //!
 //! Source of truth: the WIT packages `wasi:io`, `wasi:clocks`, `wasi:random`, `wasi:filesystem`, `wasi:sockets` and
-//! `wasi:cli`, version 0.2.12; `wit/` in this repository has their definitions.
+//! `wasi:cli`, version 0.2.12; `wit/0.2` in this repository has their definitions.
 
 mod call;
 mod cli;
@@ -18,7 +18,6 @@ mod interface;
 mod io;
 mod lower;
 mod random;
-mod slab;
 mod sockets;
 mod state;
 pub mod table;

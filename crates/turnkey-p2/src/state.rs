@@ -1,36 +1,24 @@
-//! What Preview 2 keeps for one guest: its resources, and what it finds open.
+//! What Preview 2 keeps for one guest: its resources, and what it knows of them.
 
-use std::sync::Arc;
-
+use turnkey_core::Capabilities;
+use turnkey_core::filesystem::Descriptor;
 use turnkey_core::filesystem::metadata::HostMetadata;
-use turnkey_core::filesystem::{Directory, File, names};
-use turnkey_core::stream::{StandardInput, StandardOutput};
-use turnkey_core::{Capabilities, ErrorCode};
+use turnkey_core::slab::{Id, Slab};
 
 use crate::cli::{TerminalInput, TerminalOutput};
-use crate::filesystem::{Descriptor, DirectoryEntryStream, Seen};
+use crate::filesystem::{DirectoryEntryStream, Seen};
 use crate::io::error::IoError;
 use crate::io::poll::Pollable;
 use crate::io::streams::{InputStream, OutputStream};
 use crate::io::unsent::Unsent;
-use crate::slab::{Id, Slab};
 use crate::sockets;
 
 /// The state of Preview 2 for one guest.
 #[derive(Debug, Default)]
 pub struct Preview2 {
     pub(crate) table: Table,
-    /// How many resources are in the table.
-    pub(crate) handles: u32,
-    pub(crate) stdin: Option<StandardInput>,
-    pub(crate) stdout: Option<StandardOutput>,
-    pub(crate) stderr: Option<StandardOutput>,
-    /// Directories, each with the guest's name for it.
-    pub(crate) preopens: Vec<(Arc<Directory>, String)>,
     /// What output streams have promised to write and could not yet.
     pub(crate) unsent: Unsent,
-    /// Files whose descriptor has been dropped while a stream still stands on them.
-    pub(crate) streamed: Vec<Arc<File>>,
     /// Calls by which the guest may have learned something of the world outside, or changed something in it. As long as there
     /// are no more of them, what was true of a file is as true as it can get.
     pub(crate) news: u64,
@@ -74,36 +62,8 @@ table! {
 }
 
 impl Preview2 {
-    /// The state of a guest that has not run yet. Takes what the guest finds open out of the capabilities.
-    ///
-    /// # Errors
-    /// [`ErrorCode::TooManyDescriptors`]: more is handed over than the guest may have open.
-    pub fn new(host: &mut Capabilities) -> Result<Self, ErrorCode> {
-        let found = std::mem::take(&mut host.found_open);
-        if found.preopens.len() > host.limits.descriptors as usize {
-            return Err(ErrorCode::TooManyDescriptors);
-        }
-        let preopens = found.preopens.into_iter();
-        Ok(Preview2 {
-            stdin: found.stdin,
-            stdout: found.stdout,
-            stderr: found.stderr,
-            preopens: preopens.map(|preopen| (Arc::new(preopen.directory), names::to_text(&preopen.name))).collect(),
-            ..Preview2::default()
-        })
-    }
-
     /// The guest has ended by itself: what its streams have promised to send gets a second to go.
     pub fn finish(&mut self, host: &mut Capabilities) {
         self.unsent.finish(host);
-    }
-
-    /// Descriptors of the host that are open for the guest: files and directories, whether their descriptor or only a stream
-    /// of it is still there.
-    pub(crate) fn open_descriptors(&mut self) -> usize {
-        if !self.streamed.is_empty() {
-            self.streamed.retain(|file| Arc::strong_count(file) > 1);
-        }
-        self.table.descriptors.len() + self.table.directory_entry_streams.len() + self.streamed.len()
     }
 }

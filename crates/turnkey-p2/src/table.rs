@@ -2,48 +2,14 @@
 //! component is given what it imports of them.
 
 use turnkey_core::Capabilities;
+use turnkey_core::interfaces::row;
+pub use turnkey_core::interfaces::{Row, Uses};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use crate::interface::{Interface, State, To, Waits};
 use crate::state::Preview2;
 use crate::{cli, clocks, filesystem, io, random, sockets};
-
-/// What an interface needs a grant for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Uses {
-    /// Arguments and variables: `--env`.
-    Environment,
-    /// Clocks.
-    Clocks,
-    /// Files and directories: `--dir`, `--ro-dir`.
-    Directories,
-    /// Its own end.
-    Process,
-    /// Random numbers.
-    Random,
-    /// Sockets and names: `--allow`.
-    Network,
-    /// Standard streams.
-    Streams,
-    /// Nothing but what it has already.
-    Nothing,
-}
-
-/// An interface of Preview 2.
-#[derive(Clone, Copy, Debug)]
-pub struct Row {
-    /// Its name, without the version: `wasi:io/streams`.
-    pub name: &'static str,
-    /// What it needs.
-    pub uses: Uses,
-    /// What is worth knowing; empty where it does what the standard says and nothing else.
-    pub note: &'static str,
-}
-
-const fn row(name: &'static str, uses: Uses, note: &'static str) -> Row {
-    Row { name, uses, note }
-}
 
 /// The interfaces of WASI 0.2.12 that are here.
 pub const INTERFACES: [Row; 29] = [

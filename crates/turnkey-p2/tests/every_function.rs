@@ -1,6 +1,6 @@
-//! Every function of Preview 2 is there, by its name and with its types: a component that imports all that `wit/` defines, one
-//! for each release, is linked and instantiated. Not what a function does: there are other tests for that. Source of truth:
-//! `wit/`, which `wit.rs` holds against the standard.
+//! Every function of Preview 2 is there, by its name and with its types: a component that imports all that `wit/0.2` defines,
+//! one for each release, is linked and instantiated. Not what a function does: there are other tests for that. Source of
+//! truth: `wit/0.2`, which `wit.rs` holds against the standard.
 #![allow(clippy::disallowed_methods, reason = "tests use the host as it is")]
 #![allow(clippy::unwrap_used, reason = "a test that fails by a panic says enough")]
 
@@ -20,7 +20,7 @@ use wit_parser::{
     WorldItem,
 };
 
-/// The last number of the release that `wit/` has, 0.2.12.
+/// The last number of the release that `wit/0.2` has, 0.2.12.
 const NEWEST: u32 = 12;
 
 /// The text of a `.wit` file as it would be in an older release: without the functions that came later.
@@ -42,9 +42,9 @@ fn of_release(text: &str, patch: u32) -> String {
 /// Definitions, and the world that imports all of them.
 type Definitions = (Resolve, WorldId);
 
-/// What `wit/` defines once its files are edited, with all that is unstable.
+/// What `wit/0.2` defines once its files are edited, with all that is unstable.
 fn definitions(edit: impl Fn(&str) -> String) -> Definitions {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/0.2");
     let parse = |path: &Path| {
         let text = edit(&fs::read_to_string(path).unwrap());
         UnresolvedPackageGroup::parse(path, &text).map_err(|(_, error)| error).unwrap()
@@ -195,8 +195,8 @@ fn instantiate(component: &[u8], waits: Waits) -> wasmtime::Result<()> {
     let mut linker = Linker::new(&engine);
     turnkey_p2::link(&mut linker, &component, waits, |(host, p2): &mut (Capabilities, Preview2)| (host, p2))?;
 
-    let mut host = Capabilities::new(Grants::default(), Limits::default()).unwrap();
-    let p2 = Preview2::new(&mut host).unwrap();
+    let host = Capabilities::new(Grants::default(), Limits::default()).unwrap();
+    let p2 = Preview2::default();
     let mut store = Store::new(&engine, (host, p2));
     match waits {
         Waits::Here => linker.instantiate(&mut store, &component)?,

@@ -48,8 +48,8 @@ async fn run(engine: &Engine, guest: &str, grants: Grants, limits: Limits) -> wa
     let component = Component::from_file(engine, file)?;
     let mut linker = Linker::new(engine);
     link(&mut linker, &component, Waits::InExecutor, state)?;
-    let mut host = Capabilities::new(grants, limits).unwrap();
-    let preview2 = Preview2::new(&mut host).unwrap();
+    let host = Capabilities::new(grants, limits).unwrap();
+    let preview2 = Preview2::default();
     let mut store = Store::new(engine, State { host, preview2 });
     let instance = linker.instantiate_async(&mut store, &component).await?;
     let (name, _) = component.component_type().exports(engine).next().map(|(name, _)| (name.to_owned(), ())).unwrap();

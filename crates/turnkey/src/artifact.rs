@@ -13,6 +13,7 @@ use turnkey_core::host::programs;
 use wasmtime::Module;
 use wasmtime::component::Component;
 
+use crate::engine::Engines;
 use crate::error::Error;
 use crate::key::EngineKey;
 
@@ -30,12 +31,35 @@ pub(crate) enum Kind {
     Module,
     /// A component, in binary or text form.
     Component,
+    /// A component that uses the asynchronous ABI: its code is generated for tasks that run beside one another. That a
+    /// component is one of these is known when it has been compiled.
+    AsyncComponent,
+}
+
+impl Kind {
+    /// As far as its first bytes tell.
+    const fn at_first_sight(self) -> Self {
+        match self {
+            Kind::Module => Kind::Module,
+            Kind::Component | Kind::AsyncComponent => Kind::Component,
+        }
+    }
 }
 
 /// What has been loaded.
 pub(crate) enum Loaded {
     Module(Module),
-    Component(Component),
+    Component {
+        component: Component,
+        /// It uses the asynchronous ABI.
+        is_async: bool,
+    },
+}
+
+impl Loaded {
+    fn component(kind: Kind, component: Component) -> Self {
+        Loaded::Component { component, is_async: kind == Kind::AsyncComponent }
+    }
 }
 
 /// Looks at what a program is.
@@ -130,7 +154,7 @@ pub(crate) fn footer(key: EngineKey, kind: Kind, code_bytes: usize) -> [u8; FOOT
     footer[..8].copy_from_slice(MAGIC);
     footer[8..8 + ENGINE_VERSION.len()].copy_from_slice(ENGINE_VERSION.as_bytes());
     footer[32] = u8::from(key.fuel) | u8::from(key.interruptible) << 1 | u8::from(key.deterministic) << 2;
-    footer[33] = u8::from(kind == Kind::Component);
+    footer[33] = kind as u8;
     footer[40..].copy_from_slice(&(code_bytes as u64).to_le_bytes());
     footer
 }
@@ -155,7 +179,12 @@ fn parse_footer(footer: &[u8; FOOTER_BYTES], code_bytes: u64) -> Option<Footer> 
     let version = footer[8..32].split(|&byte| byte == 0).next()?;
     let flag = |bit: u8| footer[32] & 1 << bit != 0;
     let key = EngineKey { fuel: flag(0), interruptible: flag(1), deterministic: flag(2) };
-    let kind = if footer[33] == 0 { Kind::Module } else { Kind::Component };
+    let kind = match footer[33] {
+        0 => Kind::Module,
+        1 => Kind::Component,
+        2 => Kind::AsyncComponent,
+        _ => return None,
+    };
     Some(Footer { version: String::from_utf8_lossy(version).into_owned(), key, kind })
 }
 
@@ -165,12 +194,15 @@ fn footer_of_file(file: &File) -> Option<Footer> {
 }
 
 /// Loads what was compiled a moment ago, in this process.
-pub(crate) fn load_fresh(engine: &wasmtime::Engine, kind: Kind, code: &[u8]) -> Result<Loaded, Error> {
+pub(crate) fn load_fresh(engines: &Engines, kind: Kind, code: &[u8]) -> Result<Loaded, Error> {
+    let engine = engines.of(kind)?;
     let loaded = match kind {
         // SAFETY: these bytes come from the compiler, and have been nowhere else.
         Kind::Module => unsafe { Module::deserialize(engine, code) }.map(Loaded::Module),
         // SAFETY: the same.
-        Kind::Component => unsafe { Component::deserialize(engine, code) }.map(Loaded::Component),
+        Kind::Component | Kind::AsyncComponent => {
+            unsafe { Component::deserialize(engine, code) }.map(|component| Loaded::component(kind, component))
+        }
     };
     loaded.map_err(|error| Error::Engine(format!("{error:#}")))
 }
@@ -183,24 +215,25 @@ unsafe fn map(engine: &wasmtime::Engine, kind: Kind, file: File) -> wasmtime::Re
     match kind {
         // SAFETY: the caller's.
         Kind::Module => unsafe { Module::deserialize_open_file(engine, file) }.map(Loaded::Module),
-        Kind::Component => {
+        Kind::Component | Kind::AsyncComponent => {
             // The engine takes components by name only: this name is the file that is open here, and no other.
             let name = programs::name_of_open(&file);
             // SAFETY: the caller's.
-            unsafe { Component::deserialize_file(engine, name) }.map(Loaded::Component)
+            unsafe { Component::deserialize_file(engine, name) }.map(|component| Loaded::component(kind, component))
         }
     }
 }
 
 /// Maps an artifact of the cache. `None`: it was cut short, or made by another version, or for another processor.
-pub(crate) fn load_cached(engine: &wasmtime::Engine, key: EngineKey, kind: Kind, file: File) -> Option<Loaded> {
-    let footer = footer_of_file(&file)?;
-    if footer != (Footer { version: ENGINE_VERSION.to_owned(), key, kind }) {
+pub(crate) fn load_cached(engines: &Engines, kind: Kind, file: File) -> Option<Loaded> {
+    let Footer { version, key, kind: made } = footer_of_file(&file)?;
+    if version != ENGINE_VERSION || key != engines.key || made.at_first_sight() != kind {
         return None;
     }
+    let engine = engines.of(made).ok()?;
     // SAFETY: the folder and the file belong to this user and nobody else can write to either (`PrivateFolder::get`), the
     // file came to be whole (`PrivateFolder::put`), and files of the cache are replaced, never changed.
-    unsafe { map(engine, kind, file) }.ok()
+    unsafe { map(engine, made, file) }.ok()
 }
 
 /// A file with native code that the user vouches for.
@@ -217,11 +250,7 @@ impl TrustedArtifact {
 }
 
 /// Maps an artifact that the user vouches for.
-pub(crate) fn load_trusted(
-    engine: &wasmtime::Engine,
-    key: EngineKey,
-    TrustedArtifact(path): &TrustedArtifact,
-) -> Result<Loaded, Error> {
+pub(crate) fn load_trusted(engines: &Engines, TrustedArtifact(path): &TrustedArtifact) -> Result<Loaded, Error> {
     let file = programs::open(path).map_err(|code| Error::Read { path: path.clone(), code })?;
     let Some(Footer { version, key: made_for, kind }) = footer_of_file(&file) else {
         return Err(Error::Artifact("it is not one that `turnkey compile` made, or not all of it".to_owned()));
@@ -229,9 +258,10 @@ pub(crate) fn load_trusted(
     if version != ENGINE_VERSION {
         return Err(Error::Artifact(format!("it is of engine {version}, and this is {ENGINE_VERSION}")));
     }
-    if made_for != key {
-        return Err(Error::Artifact(differences(made_for, key)));
+    if made_for != engines.key {
+        return Err(Error::Artifact(differences(made_for, engines.key)));
     }
+    let engine = engines.of(kind)?;
     // SAFETY: `TrustedArtifact::vouch`.
     unsafe { map(engine, kind, file) }.map_err(|error| Error::Artifact(error.root_cause().to_string()))
 }

@@ -1,13 +1,18 @@
 //! Entering a component: what it imports is given to it, and `wasi:cli/run` or a function by name is called.
 
+use std::future::poll_fn;
+use std::time::Duration;
+
+use turnkey_core::ending::Stopped;
+use turnkey_core::limits::Limit;
 use turnkey_p2::Waits;
 use wasmtime::Store;
 use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
-use wasmtime::component::{Component, Func, Instance, Linker, Type, Val};
+use wasmtime::component::{Accessor, Component, Func, Instance, Linker, Type, TypedFunc, Val};
 
 use crate::link::State;
 use crate::run::{BadCall, BadProgram, Entered, Entry};
-use crate::world::{World, run_interface};
+use crate::world::World;
 
 /// Bytes of strings and lists that a guest may pass in one call, besides the handles that it names. Bounds the strings that the
 /// host holds while a call lasts. Lists that are written are not copied, but the engine counts them too: what a program
@@ -18,6 +23,9 @@ const PASSED_BYTES: usize = 16 << 20;
 /// The same for one handle in a list.
 const LISTED_HANDLE_BYTES: usize = 32;
 
+/// How long tasks may go on that a component has left behind.
+const REST: Duration = Duration::from_secs(1);
+
 /// Makes an instance, and calls what is to be called; what it gave back, in WAVE. `Err(())` of `run` is status 1.
 pub(crate) fn enter(
     store: &mut Store<State>,
@@ -26,30 +34,130 @@ pub(crate) fn enter(
     entry: &Entry<'_>,
     results: &mut Vec<String>,
 ) -> wasmtime::Result<u32> {
-    let mut linker = Linker::new(component.engine());
-    turnkey_p2::link(&mut linker, component, Waits::Here, State::preview2)?;
-    // What a function gives that was called by name is copied out too, and may be as much as the engine lets it.
-    if let Entry::Start = entry {
-        let handles = store.data().core.limits.handles as usize;
-        store.set_hostcall_fuel(handles.saturating_mul(LISTED_HANDLE_BYTES).saturating_add(PASSED_BYTES));
-    }
+    let linker = link(store, component, entry, Waits::Here)?;
     let instance = linker.instantiate(&mut *store, component)?;
     match entry {
-        Entry::Start => run(store, instance, world),
+        Entry::Start => {
+            let (ended,) = run(store, instance, world)?.call(store, ()).map_err(entered)?;
+            Ok(u32::from(ended.is_err()))
+        }
         Entry::Function { name, arguments } => {
-            *results = invoke(store, instance, world, name, arguments)?;
+            let call = Typed::find(store, instance, world, name, arguments)?;
+            let mut given = call.room_for_results();
+            call.function.call(&mut *store, &call.arguments, &mut given).map_err(entered)?;
+            *results = in_wave(&given)?;
             Ok(0)
         }
     }
 }
 
-fn run(store: &mut Store<State>, instance: Instance, world: &World) -> wasmtime::Result<u32> {
-    let interface = world.exports.iter().find_map(|export| run_interface(export)).unwrap_or_default();
+/// The same for a component of the asynchronous ABI: its tasks run beside one another, on this thread, in an executor that lasts
+/// for as long as it does.
+pub(crate) fn enter_async(
+    store: &mut Store<State>,
+    component: &Component,
+    world: &World,
+    entry: &Entry<'_>,
+    results: &mut Vec<String>,
+) -> wasmtime::Result<u32> {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let end = store.data().core.end;
+    let entered = enter_in_executor(store, component, world, entry, results);
+    executor.block_on(async {
+        match end {
+            Some(end) => {
+                let left = Duration::from_nanos(end.left_ns());
+                tokio::time::timeout(left, entered).await.unwrap_or_else(|_| Err(Stopped(Limit::Timeout).into()))
+            }
+            None => entered.await,
+        }
+    })
+}
+
+async fn enter_in_executor(
+    store: &mut Store<State>,
+    component: &Component,
+    world: &World,
+    entry: &Entry<'_>,
+    results: &mut Vec<String>,
+) -> wasmtime::Result<u32> {
+    let linker = link(store, component, entry, Waits::InExecutor)?;
+    let instance = linker.instantiate_async(&mut *store, component).await?;
+    match entry {
+        Entry::Start => {
+            let run = run(store, instance, world)?;
+            let (ended,) = store
+                .run_concurrent(async |accessor| {
+                    let ended = run.call_concurrent(accessor, ()).await;
+                    if ended.is_ok() {
+                        rest(accessor).await;
+                    }
+                    ended
+                })
+                .await
+                .flatten()
+                .map_err(entered)?;
+            Ok(u32::from(ended.is_err()))
+        }
+        Entry::Function { name, arguments } => {
+            let call = Typed::find(store, instance, world, name, arguments)?;
+            let mut given = call.room_for_results();
+            store
+                .run_concurrent(async |accessor| {
+                    let called = call.function.call_concurrent(accessor, &call.arguments, &mut given).await;
+                    if called.is_ok() {
+                        rest(accessor).await;
+                    }
+                    called
+                })
+                .await
+                .flatten()
+                .map_err(entered)?;
+            *results = in_wave(&given)?;
+            Ok(0)
+        }
+    }
+}
+
+/// What has been called has given its results: tasks that go on after that, to write what is still to be written, get a second
+/// to come to their ends.
+async fn rest(accessor: &Accessor<State>) {
+    let done = poll_fn(|context| accessor.poll_no_interesting_tasks(context));
+    // Those that are not done by then are left where they are, as threads are when a program ends.
+    let _ = tokio::time::timeout(REST, done).await;
+}
+
+/// A linker with what the component imports.
+fn link(
+    store: &mut Store<State>,
+    component: &Component,
+    entry: &Entry<'_>,
+    waits: Waits,
+) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(component.engine());
+    turnkey_p2::link(&mut linker, component, waits, State::preview2)?;
+    turnkey_p3::link(&mut linker, component, State::preview3)?;
+    // What a function gives that was called by name is copied out too, and may be as much as the engine lets it.
+    if let Entry::Start = entry {
+        let handles = store.data().core.limits.handles as usize;
+        store.set_hostcall_fuel(handles.saturating_mul(LISTED_HANDLE_BYTES).saturating_add(PASSED_BYTES));
+    }
+    Ok(linker)
+}
+
+/// An error that came when the component had been entered.
+fn entered(error: wasmtime::Error) -> wasmtime::Error {
+    error.context(Entered)
+}
+
+type Run = TypedFunc<(), (Result<(), ()>,)>;
+
+/// `run` of `wasi:cli/run`.
+fn run(store: &mut Store<State>, instance: Instance, world: &World) -> wasmtime::Result<Run> {
+    let interface = world.run().unwrap_or_default();
     let bad = || BadProgram(format!("its `{interface}#run` takes arguments, or does not give a result"));
     let function = find(store, instance, &format!("{interface}#run")).ok_or_else(bad)?;
-    let typed = function.typed::<(), (Result<(), ()>,)>(&*store).map_err(|_| bad())?;
-    let (ended,) = typed.call(store, ()).map_err(|error| error.context(Entered))?;
-    Ok(u32::from(ended.is_err()))
+    function.typed(&*store).map_err(|_| bad().into())
 }
 
 /// An exported function, by its name in the world.
@@ -78,39 +186,55 @@ pub(crate) fn meant<'a>(world: &'a World, call: &str) -> Vec<&'a str> {
     world.exports.iter().map(String::as_str).filter(in_interface).collect()
 }
 
-fn invoke(
-    store: &mut Store<State>,
-    instance: Instance,
-    world: &World,
-    name: &str,
-    arguments: &[String],
-) -> wasmtime::Result<Vec<String>> {
-    let call = typed_call(name, arguments);
-    let export = match meant(world, &call)[..] {
-        [export] => export,
-        [] => return Err(BadCall(format!("no function `{name}` is exported")).into()),
-        [one, other, ..] => {
-            return Err(BadCall(format!("`{name}` may be `{one}` or `{other}`: say which")).into());
-        }
-    };
-    let gone = || BadCall(format!("no function `{export}` is exported"));
-    let function = find(store, instance, export).ok_or_else(gone)?;
-    let ty = function.ty(&*store);
-    let parameters: Vec<(String, Type)> = ty.params().map(|(name, ty)| (name.to_owned(), ty)).collect();
-    // The interface before the name is ours: WAVE has names alone.
-    let arguments = call.split_once('(').map_or("", |(_, arguments)| arguments);
-    let in_words = format!("f({arguments}");
-    let takes = || {
-        let words: Vec<String> = parameters.iter().map(|(name, ty)| format!("{name}: {}", in_wit(ty))).collect();
-        format!("it is called as `{}({})`", export, words.join(", "))
-    };
-    let bad = |why: String| BadCall(format!("`{call}`: {why}; {}", takes()));
-    let typed = UntypedFuncCall::parse(&in_words).map_err(|error| bad(error.to_string()))?;
-    let values: Vec<Val> =
-        typed.to_wasm_params(parameters.iter().map(|(_, ty)| ty)).map_err(|error| bad(error.to_string()))?;
-    let mut results = vec![Val::Bool(false); ty.results().len()];
-    function.call(&mut *store, &values, &mut results).map_err(|error| error.context(Entered))?;
-    results.iter().map(Val::to_wave).collect()
+/// A call that a user typed, with its values.
+struct Typed {
+    function: Func,
+    arguments: Vec<Val>,
+    results: usize,
+}
+
+impl Typed {
+    fn find(
+        store: &mut Store<State>,
+        instance: Instance,
+        world: &World,
+        name: &str,
+        arguments: &[String],
+    ) -> wasmtime::Result<Self> {
+        let call = typed_call(name, arguments);
+        let export = match meant(world, &call)[..] {
+            [export] => export,
+            [] => return Err(BadCall(format!("no function `{name}` is exported")).into()),
+            [one, other, ..] => {
+                return Err(BadCall(format!("`{name}` may be `{one}` or `{other}`: say which")).into());
+            }
+        };
+        let gone = || BadCall(format!("no function `{export}` is exported"));
+        let function = find(store, instance, export).ok_or_else(gone)?;
+        let ty = function.ty(&*store);
+        let parameters: Vec<(String, Type)> = ty.params().map(|(name, ty)| (name.to_owned(), ty)).collect();
+        // The interface before the name is ours: WAVE has names alone.
+        let arguments = call.split_once('(').map_or("", |(_, arguments)| arguments);
+        let in_words = format!("f({arguments}");
+        let takes = || {
+            let words: Vec<String> = parameters.iter().map(|(name, ty)| format!("{name}: {}", in_wit(ty))).collect();
+            format!("it is called as `{}({})`", export, words.join(", "))
+        };
+        let bad = |why: String| BadCall(format!("`{call}`: {why}; {}", takes()));
+        let typed = UntypedFuncCall::parse(&in_words).map_err(|error| bad(error.to_string()))?;
+        let arguments: Vec<Val> =
+            typed.to_wasm_params(parameters.iter().map(|(_, ty)| ty)).map_err(|error| bad(error.to_string()))?;
+        Ok(Typed { function, arguments, results: ty.results().len() })
+    }
+
+    fn room_for_results(&self) -> Vec<Val> {
+        vec![Val::Bool(false); self.results]
+    }
+}
+
+/// Values as a user reads them.
+fn in_wave(values: &[Val]) -> wasmtime::Result<Vec<String>> {
+    values.iter().map(Val::to_wave).collect()
 }
 
 /// A type as it is written in WIT.

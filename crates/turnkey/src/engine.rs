@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use turnkey_core::host::programs;
 use wasmtime::{Config, WasmBacktraceDetails};
@@ -41,9 +41,46 @@ pub enum Compiling {
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
-    /// Loads and runs, and has no compiler: setting one up takes longer than most programs run.
-    runtime: wasmtime::Engine,
+    engines: Engines,
     options: EngineOptions,
+}
+
+/// What loads and runs code. Neither of the two has a compiler: setting one up takes longer than most programs run.
+pub(crate) struct Engines {
+    /// The options that their code depends on.
+    pub(crate) key: EngineKey,
+    /// For what has one thing to do at a time: a call of the host is then little more than a call.
+    plain: wasmtime::Engine,
+    /// For components of the asynchronous ABI, once there is one.
+    concurrent: OnceLock<wasmtime::Engine>,
+}
+
+impl Engines {
+    fn new(key: EngineKey) -> Result<Self, Error> {
+        Ok(Engines { key, plain: loading(key, Kind::Module)?, concurrent: OnceLock::new() })
+    }
+
+    /// The one for code of this kind.
+    ///
+    /// # Errors
+    /// [`Error::Engine`]
+    pub(crate) fn of(&self, kind: Kind) -> Result<&wasmtime::Engine, Error> {
+        if kind != Kind::AsyncComponent {
+            return Ok(&self.plain);
+        }
+        if let Some(engine) = self.concurrent.get() {
+            return Ok(engine);
+        }
+        let engine = loading(self.key, kind)?;
+        Ok(self.concurrent.get_or_init(|| engine))
+    }
+}
+
+/// An engine that loads and runs.
+fn loading(key: EngineKey, kind: Kind) -> Result<wasmtime::Engine, Error> {
+    let mut config = config(key, kind);
+    config.enable_compiler(false);
+    wasmtime::Engine::new(&config).map_err(|error| Error::Engine(format!("{error:#}")))
 }
 
 impl Debug for Engine {
@@ -58,10 +95,8 @@ impl Engine {
     /// # Errors
     /// [`Error::Engine`]: this processor or operating system is not one that the engine runs on.
     pub fn new(options: EngineOptions) -> Result<Self, Error> {
-        let mut config = config(options.key);
-        config.enable_compiler(false);
-        let runtime = wasmtime::Engine::new(&config).map_err(|error| Error::Engine(format!("{error:#}")))?;
-        Ok(Engine(Arc::new(Inner { runtime, options })))
+        let engines = Engines::new(options.key)?;
+        Ok(Engine(Arc::new(Inner { engines, options })))
     }
 
     /// The options that its code depends on.
@@ -92,7 +127,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Read`]; [`Error::Artifact`]: it is no artifact, or one of another version or of other options.
     pub fn load_precompiled(&self, artifact: &TrustedArtifact) -> Result<Guest, Error> {
-        Ok(self.guest(artifact::load_trusted(&self.0.runtime, self.key(), artifact)?))
+        Ok(self.guest(artifact::load_trusted(&self.0.engines, artifact)?))
     }
 
     /// Compiles a program ahead of time: the bytes of an artifact for [`Engine::load_precompiled`], on processors like this
@@ -101,58 +136,68 @@ impl Engine {
     /// # Errors
     /// As [`Engine::load`].
     pub fn compile(&self, program: &[u8]) -> Result<Vec<u8>, Error> {
-        let kind = artifact::kind(program)?;
-        let mut code = self.compile_code(program, kind)?;
+        let (mut code, kind) = self.compile_code(program, artifact::kind(program)?)?;
         code.extend_from_slice(&artifact::footer(self.key(), kind, code.len()));
         Ok(code)
     }
 
     fn guest(&self, loaded: Loaded) -> Guest {
         match loaded {
-            Loaded::Module(module) => Guest::of_module(self.0.runtime.clone(), self.key(), module),
-            Loaded::Component(component) => Guest::of_component(self.0.runtime.clone(), self.key(), component),
+            Loaded::Module(module) => Guest::of_module(self.key(), module),
+            Loaded::Component { component, is_async } => Guest::of_component(self.key(), component, is_async),
         }
     }
 
     fn load_code(&self, program: &[u8], kind: Kind) -> Result<Loaded, Error> {
+        let engines = &self.0.engines;
         let Some(cache) = &self.0.options.cache else {
-            return artifact::load_fresh(&self.0.runtime, kind, &self.compile_code(program, kind)?);
+            let (code, kind) = self.compile_code(program, kind)?;
+            return artifact::load_fresh(engines, kind, &code);
         };
         let name = artifact::cache_name(program, self.key(), kind);
-        let cached = |file| artifact::load_cached(&self.0.runtime, self.key(), kind, file);
+        let cached = |file| artifact::load_cached(engines, kind, file);
         if let Some(loaded) = cache.get(&name).and_then(cached) {
             return Ok(loaded);
         }
-        let code = self.compile_code(program, kind)?;
-        let kept = cache.put(&name, &[&code, &artifact::footer(self.key(), kind, code.len())]);
+        let (code, made) = self.compile_code(program, kind)?;
+        let kept = cache.put(&name, &[&code, &artifact::footer(self.key(), made, code.len())]);
         match kept.and_then(cached) {
             Some(loaded) => Ok(loaded),
             // No room, or no right to write there: the program runs all the same.
-            None => artifact::load_fresh(&self.0.runtime, kind, &code),
+            None => artifact::load_fresh(engines, made, &code),
         }
     }
 
-    fn compile_code(&self, program: &[u8], kind: Kind) -> Result<Vec<u8>, Error> {
+    /// The code of a program, and the kind that it turned out to be.
+    fn compile_code(&self, program: &[u8], kind: Kind) -> Result<(Vec<u8>, Kind), Error> {
         let tell = |what| {
             if let Some(on_compile) = &self.0.options.on_compile {
                 on_compile(what);
             }
         };
         tell(Compiling::Begins { bytes: program.len() });
-        let compiled = wasmtime::Engine::new(&config(self.key()))
-            .map_err(|error| Error::Engine(format!("{error:#}")))
-            .and_then(|compiler| {
-                let binary =
-                    wat::parse_bytes(program).map_err(|error| Error::Invalid(first_line(&error.to_string())))?;
-                match kind {
-                    Kind::Module => compiler.precompile_module(&binary),
-                    Kind::Component => compiler.precompile_component(&binary),
+        let compiled = wat::parse_bytes(program)
+            .map_err(|error| Error::Invalid(first_line(&error.to_string())))
+            .and_then(|binary| match compile(self.key(), &binary, kind) {
+                // What is no component without the asynchronous ABI may be one with it. If it is none either way, this is what
+                // is said of it.
+                Err(Error::Invalid(_)) if kind == Kind::Component => {
+                    Ok((compile(self.key(), &binary, Kind::AsyncComponent)?, Kind::AsyncComponent))
                 }
-                .map_err(|error| Error::Invalid(innermost(&error)))
+                code => Ok((code?, kind)),
             });
         tell(Compiling::Ends);
         compiled
     }
+}
+
+fn compile(key: EngineKey, binary: &[u8], kind: Kind) -> Result<Vec<u8>, Error> {
+    let compiler = wasmtime::Engine::new(&config(key, kind)).map_err(|error| Error::Engine(format!("{error:#}")))?;
+    match kind {
+        Kind::Module => compiler.precompile_module(binary),
+        Kind::Component | Kind::AsyncComponent => compiler.precompile_component(binary),
+    }
+    .map_err(|error| Error::Invalid(innermost(&error)))
 }
 
 /// What the engine says is wrong, without the frames that it wraps it in.
@@ -164,14 +209,15 @@ fn first_line(message: &str) -> String {
     message.lines().next().unwrap_or_default().to_owned()
 }
 
-/// The engine's settings. Everything that changes code is in the key; the rest is the same for all.
-fn config(key: EngineKey) -> Config {
+/// The engine's settings. Everything that changes code is in the key and the kind; the rest is the same for all.
+fn config(key: EngineKey, kind: Kind) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(key.fuel)
         .epoch_interruption(key.interruptible)
         .cranelift_nan_canonicalization(key.deterministic)
         .relaxed_simd_deterministic(key.deterministic)
+        .concurrency_support(kind == Kind::AsyncComponent)
         // A backtrace has names; lines would need the guest's debug information kept in every artifact.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         // Only native profilers and debuggers look at it, and every load would have to register it.

@@ -19,15 +19,15 @@ pub struct Guest {
 }
 
 impl Guest {
-    pub(crate) fn of_module(engine: wasmtime::Engine, key: EngineKey, module: Module) -> Self {
+    pub(crate) fn of_module(key: EngineKey, module: Module) -> Self {
         let world = World::of_module(&module);
         let memory_export = memory_export(&module);
-        Guest { loaded: Loaded { engine, key, code: Code::Module { module, memory_export }, world } }
+        Guest { loaded: Loaded { key, code: Code::Module { module, memory_export }, world } }
     }
 
-    pub(crate) fn of_component(engine: wasmtime::Engine, key: EngineKey, component: Component) -> Self {
+    pub(crate) fn of_component(key: EngineKey, component: Component, is_async: bool) -> Self {
         let world = World::of_component(&component);
-        Guest { loaded: Loaded { engine, key, code: Code::Component(component), world } }
+        Guest { loaded: Loaded { key, code: Code::Component { component, is_async }, world } }
     }
 
     /// What it imports and exports.

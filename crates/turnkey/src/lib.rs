@@ -63,6 +63,7 @@ pub use world::{Form, Import, Missing, Provider, Start, World};
 
 /// The interfaces of Preview 2, for those who describe what a program asks for.
 pub use turnkey_p2::table as preview2;
+pub use turnkey_p3::table as preview3;
 
 /// The functions of Preview 1 and 0, for those who describe what a program asks for.
 pub use turnkey_p1::table as preview1;

@@ -5,7 +5,6 @@ use turnkey_core::grants::{GrantError, Grants};
 use turnkey_core::limits::{Limit, Limits};
 use turnkey_core::{Capabilities, ErrorCode};
 use turnkey_p1::{OutOfBounds, Preview1};
-use turnkey_p2::Preview2;
 use wasmtime::component::Component;
 use wasmtime::{Func, Instance, Module, Store, Trap, UpdateDeadline, Val, ValType, WasmBacktrace};
 
@@ -21,7 +20,6 @@ use crate::world::World;
 /// A program, loaded.
 #[derive(Clone, Debug)]
 pub(crate) struct Loaded {
-    pub(crate) engine: wasmtime::Engine,
     pub(crate) key: EngineKey,
     pub(crate) code: Code,
     pub(crate) world: World,
@@ -35,14 +33,28 @@ pub(crate) enum Code {
         /// The export that Preview 1 finds the memory by.
         memory_export: Option<String>,
     },
-    Component(Component),
+    Component {
+        component: Component,
+        /// It uses the asynchronous ABI.
+        is_async: bool,
+    },
+}
+
+impl Code {
+    /// The engine that it was loaded into.
+    pub(crate) fn engine(&self) -> &wasmtime::Engine {
+        match self {
+            Code::Module { module, .. } => module.engine(),
+            Code::Component { component, .. } => component.engine(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Code {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Code::Module { .. } => "Module",
-            Code::Component(_) => "Component",
+            Code::Component { .. } => "Component",
         })
     }
 }
@@ -69,17 +81,22 @@ pub(crate) fn run(
     let mut store = store(guest, grants, limits)?;
     let _watch = match store.data().core.end {
         Some(end) => Some(
-            Watch::start(guest.engine.clone(), end, when_stuck)
+            Watch::start(guest.code.engine().clone(), end, when_stuck)
                 .map_err(|error| Error::Engine(format!("no thread for the deadline: {error}")))?,
         ),
         None => None,
     };
     let mut results = Vec::new();
     let ended = match &guest.code {
-        Code::Module { module, .. } => link(&guest.engine, &guest.world)?
+        Code::Module { module, .. } => link(module.engine(), &guest.world)?
             .instantiate(&mut store, module)
             .and_then(|instance| enter(&mut store, instance, &entry, &mut results)),
-        Code::Component(component) => component::enter(&mut store, component, &guest.world, &entry, &mut results),
+        Code::Component { component, is_async: false } => {
+            component::enter(&mut store, component, &guest.world, &entry, &mut results)
+        }
+        Code::Component { component, is_async: true } => {
+            component::enter_async(&mut store, component, &guest.world, &entry, &mut results)
+        }
     };
     let exit = match ended {
         Ok(status) => Exit::Status(status),
@@ -106,7 +123,7 @@ fn store(guest: &Loaded, grants: Grants, limits: Limits) -> Result<Store<State>,
     // An engine that counts fuel counts for every guest.
     let fuel = key.fuel.then(|| limits.fuel.unwrap_or(u64::MAX));
     let mut core = Capabilities::new(grants, limits).map_err(Error::Grant)?;
-    let (preview1, preview2) = previews(guest, &mut core).map_err(|code| match code {
+    let preview1 = preview1(guest, &mut core).map_err(|code| match code {
         ErrorCode::InsufficientMemory => Error::Limit {
             limit: Limit::Memory,
             what: "what is handed over takes more memory than it allows".to_owned(),
@@ -114,7 +131,7 @@ fn store(guest: &Loaded, grants: Grants, limits: Limits) -> Result<Store<State>,
         code => Error::Grant(GrantError::Descriptors(code)),
     })?;
     let handles = core.limits.handles as usize;
-    let mut store = Store::new(&guest.engine, State { core, preview1, preview2, growing_bytes: 0 });
+    let mut store = Store::new(guest.code.engine(), State::new(core, preview1));
     store.limiter(|state| state);
     // The engine counts handles too: those of a component's own resources, and each that is lent while a call lasts. All that
     // a guest may have of the host can be lent at once.
@@ -133,11 +150,11 @@ fn store(guest: &Loaded, grants: Grants, limits: Limits) -> Result<Store<State>,
     Ok(store)
 }
 
-/// What the guest finds open goes to the generation that it is of; the other has nothing.
-fn previews(guest: &Loaded, core: &mut Capabilities) -> Result<(Preview1, Preview2), ErrorCode> {
+/// Preview 1 takes what the guest finds open into a table of its own; components find it where it is.
+fn preview1(guest: &Loaded, core: &mut Capabilities) -> Result<Preview1, ErrorCode> {
     match &guest.code {
-        Code::Module { memory_export, .. } => Ok((Preview1::new(core, memory_export.clone())?, Preview2::default())),
-        Code::Component(_) => Ok((Preview1::default(), Preview2::new(core)?)),
+        Code::Module { memory_export, .. } => Preview1::new(core, memory_export.clone()),
+        Code::Component { .. } => core.must_have_preopens().map(|()| Preview1::default()),
     }
 }
 

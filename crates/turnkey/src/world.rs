@@ -47,6 +47,8 @@ pub enum Provider {
     Preview1,
     /// `wasi:` interfaces, 0.2
     Preview2,
+    /// `wasi:` interfaces, 0.3
+    Preview3,
 }
 
 /// An import that nothing provides.
@@ -70,8 +72,43 @@ pub enum Start {
 /// How different two names may be and still be taken for one another.
 const NEAR: usize = 4;
 
-/// The version of the interfaces that are here.
-const PREVIEW2: &str = "0.2.12";
+/// An interface that is here.
+struct Known {
+    /// Its name, without the version.
+    name: &'static str,
+    provider: Provider,
+    /// The version of it that is here.
+    version: &'static str,
+}
+
+impl Known {
+    const fn of_preview2(name: &'static str) -> Self {
+        Known { name, provider: Provider::Preview2, version: "0.2.12" }
+    }
+
+    const fn of_preview3(name: &'static str) -> Self {
+        Known { name, provider: Provider::Preview3, version: "0.3.2" }
+    }
+
+    /// The one that an import names.
+    fn of(import: &str) -> Option<Self> {
+        let preview2 = turnkey_p2::table::interface(import).map(Known::of_preview2);
+        preview2.or_else(|| turnkey_p3::table::interface(import).map(Known::of_preview3))
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        let preview2 = turnkey_p2::table::INTERFACES.iter().map(|row| Known::of_preview2(row.name));
+        preview2.chain(turnkey_p3::table::INTERFACES.iter().map(|row| Known::of_preview3(row.name)))
+    }
+
+    /// Its functions and resources.
+    fn names(&self) -> Vec<&'static str> {
+        match self.provider {
+            Provider::Preview3 => turnkey_p3::table::names(self.name),
+            _ => turnkey_p2::table::names(self.name),
+        }
+    }
+}
 
 impl World {
     /// Of a module.
@@ -125,6 +162,20 @@ impl World {
         World { form: Form::Component, imports, exports, start }
     }
 
+    /// Whether what starts it is of Preview 3.
+    #[must_use]
+    pub fn is_preview3_command(&self) -> bool {
+        self.run().and_then(Known::of).is_some_and(|run| run.provider == Provider::Preview3)
+    }
+
+    /// The interface that starts a command. One that has it of both generations has the older only for hosts that do not know
+    /// the newer: compilers put it there for what a program's language calls `main`.
+    pub(crate) fn run(&self) -> Option<&str> {
+        let runs = || self.exports.iter().filter_map(|export| run_interface(export));
+        let of_preview3 = |run: &&str| Known::of(run).is_some_and(|run| run.provider == Provider::Preview3);
+        runs().find(of_preview3).or_else(|| runs().next())
+    }
+
     /// The imports that nothing provides.
     #[must_use]
     pub fn missing(&self) -> Vec<Missing> {
@@ -158,22 +209,23 @@ fn functions<'a>(
 
 /// What a component imports of one interface.
 fn imports_of(module: &str, instance: &types::ComponentInstance, engine: &wasmtime::Engine, imports: &mut Vec<Import>) {
-    let interface = turnkey_p2::table::interface(module);
-    let known = interface.map(turnkey_p2::table::names).unwrap_or_default();
+    let interface = Known::of(module);
+    let known = interface.as_ref().map(Known::names).unwrap_or_default();
     let before = imports.len();
     for name in functions(instance, engine) {
-        let provider = known.contains(&name).then_some(Provider::Preview2);
+        let provider = interface.as_ref().filter(|_| known.contains(&name)).map(|interface| interface.provider);
         imports.push(Import { module: module.to_owned(), name: name.to_owned(), provider });
     }
     if imports.len() == before {
-        let provider = interface.map(|_| Provider::Preview2);
+        let provider = interface.map(|interface| interface.provider);
         imports.push(Import { module: module.to_owned(), name: String::new(), provider });
     }
 }
 
 /// The interface of an exported function, if it is the one that starts a command.
-pub(crate) fn run_interface(export: &str) -> Option<&str> {
-    export.strip_suffix("#run").filter(|interface| turnkey_p2::table::interface(interface) == Some("wasi:cli/run"))
+fn run_interface(export: &str) -> Option<&str> {
+    let is_run = |interface: &&str| Known::of(interface).is_some_and(|interface| interface.name == "wasi:cli/run");
+    export.strip_suffix("#run").filter(is_run)
 }
 
 /// The function that was probably meant.
@@ -201,25 +253,27 @@ fn nearest_function(module: &str, name: &str) -> Option<String> {
 
 /// What is missing, and the interface or function that was probably meant.
 fn missing_of_component(module: &str, name: &str) -> Missing {
-    if let Some(interface) = turnkey_p2::table::interface(module) {
-        let near = turnkey_p2::table::names(interface)
+    if let Some(interface) = Known::of(module) {
+        let near = interface
+            .names()
             .into_iter()
             .map(|known| (strsim::levenshtein(name, known), known))
             .min()
             .filter(|(distance, _)| *distance <= NEAR);
         return Missing {
             import: format!("{module}#{name}"),
-            nearest: near.map(|(_, near)| format!("{interface}@{PREVIEW2}#{near}")),
+            nearest: near.map(|(_, near)| format!("{}@{}#{near}", interface.name, interface.version)),
         };
     }
     let import = if module.is_empty() { name.to_owned() } else { module.to_owned() };
-    let bare = import.split('@').next().unwrap_or_default();
-    let near = turnkey_p2::table::INTERFACES
-        .iter()
-        .map(|row| (strsim::levenshtein(bare, row.name), row.name))
-        .min()
-        .filter(|(distance, _)| *distance <= NEAR);
-    Missing { import, nearest: near.map(|(_, near)| format!("{near}@{PREVIEW2}")) }
+    let (bare, version) = import.split_once('@').unwrap_or((&import, ""));
+    // Of two that have the name, the one of the generation that was meant.
+    let distance = |known: &Known| {
+        let other_generation = !version.starts_with(&known.version[..4]);
+        (strsim::levenshtein(bare, known.name), other_generation)
+    };
+    let near = Known::all().min_by_key(distance).filter(|known| distance(known).0 <= NEAR);
+    Missing { nearest: near.map(|near| format!("{}@{}", near.name, near.version)), import }
 }
 
 #[cfg(test)]

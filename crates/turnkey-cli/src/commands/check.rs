@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use turnkey::{Engine, EngineKey, EngineOptions, Form, Import, Provider, Start, World, preview1, preview2};
+use turnkey::{Engine, EngineKey, EngineOptions, Form, Import, Provider, Start, World, preview1, preview2, preview3};
 
 use super::progress;
 use crate::args;
@@ -64,7 +64,13 @@ fn what(world: &World) -> &'static str {
         (Form::Module, Start::Reactor) if has(Provider::Preview1) => "a module: a Preview 1 reactor",
         (Form::Module, Start::Reactor) if has(Provider::Preview0) => "a module: a preview 0 (`wasi_unstable`) reactor",
         (Form::Module, Start::Reactor) => "a module without WASI",
+        (Form::Component, Start::Command) if world.is_preview3_command() => {
+            "a component: a Preview 3 command (`wasi:cli/run`)"
+        }
         (Form::Component, Start::Command) => "a component: a Preview 2 command (`wasi:cli/run`)",
+        (Form::Component, Start::Reactor) if has(Provider::Preview3) => {
+            "a component with Preview 3 that is no command: it exports no `wasi:cli/run`"
+        }
         (Form::Component, Start::Reactor) if has(Provider::Preview2) => {
             "a component with Preview 2 that is no command: it exports no `wasi:cli/run`"
         }
@@ -83,10 +89,17 @@ fn capabilities(world: &World) -> BTreeMap<(&'static str, &'static str), Vec<&'s
             found.entry(module_need(row.uses)).or_default().push(row.name);
         }
     }
-    for row in preview2::INTERFACES {
-        let wanted = |import: &Import| preview2::interface(&import.module) == Some(row.name);
-        if world.imports.iter().any(wanted) && row.uses != preview2::Uses::Nothing {
-            found.entry(component_need(row.uses)).or_default().push(row.name);
+    // An interface that two generations have is one to whoever grants it.
+    for row in preview2::INTERFACES.iter().chain(&preview3::INTERFACES) {
+        let wanted = |import: &Import| {
+            let of = |interface: fn(&str) -> Option<&'static str>| interface(&import.module) == Some(row.name);
+            of(preview2::interface) || of(preview3::interface)
+        };
+        if row.uses != preview2::Uses::Nothing && world.imports.iter().any(wanted) {
+            let names = found.entry(component_need(row.uses)).or_default();
+            if !names.contains(&row.name) {
+                names.push(row.name);
+            }
         }
     }
     found

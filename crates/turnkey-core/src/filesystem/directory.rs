@@ -279,10 +279,17 @@ impl Directory {
     /// # Errors
     /// [`ErrorCode::ReadOnly`]; else what the operating system says.
     pub fn remove_directory_at(&self, request: &mut Request<'_>, path: &[u8]) -> Result<(), ErrorCode> {
-        let (_, last) = self.to_change(request, path)?;
+        let (asked, last) = self.to_change(request, path)?;
         let last = last.ok_or(ErrorCode::Invalid)?;
         // A trailing slash means a directory, and nothing else can be removed here; a link is not followed.
-        files::remove_directory(last.parent.as_fd(), last.name)
+        match files::remove_directory(last.parent.as_fd(), last.name) {
+            // But where a link with a slash behind it leads out, that comes first.
+            Err(ErrorCode::NotDirectory) if asked.must_be_directory() => match self.stat_at(request, path, true) {
+                Err(ErrorCode::NotPermitted) => Err(ErrorCode::NotPermitted),
+                _ => Err(ErrorCode::NotDirectory),
+            },
+            result => result,
+        }
     }
 
     /// Removes a file or a link (`path_unlink_file`, `unlink-file-at`).

@@ -7,7 +7,7 @@ use super::directory::{Directory, HostDirectory};
 use super::metadata::{FileKind, HostMetadata, Inodes};
 use crate::ErrorCode;
 use crate::host::{dirents, files};
-use crate::limits::Budget;
+use crate::limits::{Budget, Lease};
 
 /// Bytes of records that one listing holds: one system call for some 1000 names.
 const BUFFER_BYTES: usize = 32 << 10;
@@ -53,6 +53,7 @@ pub struct Streamed {
     device: u64,
     /// The directory's own inode, which `..` shows in a directory that was granted: its parent is not the guest's.
     own_inode: u64,
+    _lease: Lease,
 }
 
 /// A listing in the order of names.
@@ -61,7 +62,6 @@ pub struct Sorted {
     /// Whether the directory has been read: a cookie can come from a listing of another descriptor.
     filled: bool,
     entries: Vec<SortedEntry>,
-    bytes: u64,
 }
 
 #[derive(Debug)]
@@ -69,6 +69,7 @@ struct SortedEntry {
     name: Vec<u8>,
     inode: u64,
     kind: FileKind,
+    _lease: Lease,
 }
 
 impl Entries {
@@ -81,16 +82,8 @@ impl Entries {
             return Ok(Entries::Sorted(Sorted::default()));
         }
         let metadata = directory.stat()?;
-        budget.take_host(BUFFER_BYTES as u64)?;
-        Ok(Entries::Streamed(Streamed::new(&metadata)))
-    }
-
-    /// Gives its memory back to the budget.
-    pub fn release(self, budget: &mut Budget) {
-        match self {
-            Entries::Streamed(_) => budget.give_host(BUFFER_BYTES as u64),
-            Entries::Sorted(sorted) => budget.give_host(sorted.bytes),
-        }
+        let lease = budget.lease(BUFFER_BYTES as u64)?;
+        Ok(Entries::Streamed(Streamed::new(&metadata, lease)))
     }
 
     /// The entry at a cookie (0: the first, anew); `None`: there are no more.
@@ -184,7 +177,7 @@ struct Found<'a> {
 }
 
 impl Streamed {
-    fn new(directory: &HostMetadata) -> Self {
+    fn new(directory: &HostMetadata, lease: Lease) -> Self {
         Streamed {
             records: vec![0; BUFFER_BYTES].into_boxed_slice(),
             filled: 0,
@@ -193,6 +186,7 @@ impl Streamed {
             first_cookie: 0,
             device: directory.device,
             own_inode: directory.inode,
+            _lease: lease,
         }
     }
 
@@ -287,13 +281,11 @@ impl Sorted {
     ) -> Result<(), ErrorCode> {
         self.filled = false;
         self.entries.clear();
-        budget.give_host(std::mem::take(&mut self.bytes));
         let metadata = files::stat(directory.fd().as_fd())?;
-        Streamed::new(&metadata).read(directory.fd().as_fd(), granted, 0, |found| {
-            let bytes = found.name.len() as u64 + SORTED_ENTRY_BYTES;
-            budget.take_host(bytes)?;
-            self.bytes += bytes;
-            self.entries.push(SortedEntry { name: found.name.to_vec(), inode: found.inode, kind: found.kind });
+        let lease = budget.lease(BUFFER_BYTES as u64)?;
+        Streamed::new(&metadata, lease).read(directory.fd().as_fd(), granted, 0, |found| {
+            let _lease = budget.lease(found.name.len() as u64 + SORTED_ENTRY_BYTES)?;
+            self.entries.push(SortedEntry { name: found.name.to_vec(), inode: found.inode, kind: found.kind, _lease });
             Ok(true)
         })?;
         self.entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));

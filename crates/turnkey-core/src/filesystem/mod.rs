@@ -1,5 +1,6 @@
 //! Files and directories, as WASI means them: opened relative to a directory that was granted, never by a name of the host.
 
+pub mod descriptor;
 pub mod directory;
 pub mod entries;
 pub mod file;
@@ -8,6 +9,7 @@ pub mod names;
 pub mod path;
 pub mod preopen;
 
+pub use descriptor::{Descriptor, DescriptorFlags, OpenFlags};
 pub use directory::{Directory, OpenHow, Opened, Request, Unresolved};
 pub use entries::{Entries, Entry};
 pub use file::{File, FileFlags};

@@ -22,6 +22,4 @@ pub mod reactor;
 pub mod resolve;
 mod walk;
 
-/// A descriptor of the host that several things of one guest stand on: a file and the streams made from it, a socket and its
-/// two directions. It is closed when the last of them goes.
-pub type SharedFd = std::sync::Arc<std::os::fd::OwnedFd>;
+pub use reactor::SharedFd;

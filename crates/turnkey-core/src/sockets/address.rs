@@ -27,6 +27,15 @@ impl AddressFamily {
         }
     }
 
+    /// The address that stands for none.
+    #[must_use]
+    pub const fn unspecified(self) -> IpAddr {
+        match self {
+            AddressFamily::Ipv4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            AddressFamily::Ipv6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        }
+    }
+
     /// Checks that a socket of this family can have the address on either side.
     ///
     /// # Errors

@@ -7,11 +7,11 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::count::Counted;
 use super::name::host_name;
+use crate::count::Counted;
 use crate::host::poll::Ready;
 use crate::host::{SharedFd, net};
-use crate::limits::Budget;
+use crate::limits::Lease;
 use crate::stream::Interest;
 use crate::{Capabilities, ErrorCode};
 
@@ -25,6 +25,7 @@ const LOOKUP_BYTES: u64 = 16 << 10;
 #[derive(Debug)]
 pub struct ResolveAddressStream {
     state: State,
+    _lease: Lease,
 }
 
 #[derive(Debug)]
@@ -58,38 +59,13 @@ impl ResolveAddressStream {
     /// has one looks up `xn--…`. An address in its short or octal forms is none either.
     pub fn resolve_addresses(host: &mut Capabilities, call: &'static str, name: &str) -> Result<Self, ErrorCode> {
         if let Ok(ip) = name.parse::<IpAddr>() {
-            host.budget.take_host(LOOKUP_BYTES)?;
-            return Ok(ResolveAddressStream { state: State::Found(vec![ip.to_canonical()].into_iter()) });
+            let _lease = host.budget.lease(LOOKUP_BYTES)?;
+            return Ok(ResolveAddressStream { state: State::Found(vec![ip.to_canonical()].into_iter()), _lease });
         }
         let name = host_name(name).ok_or(ErrorCode::Invalid)?;
         host.network.must_look_up(&mut host.audit, call, &name)?;
-        host.budget.take_host(LOOKUP_BYTES)?;
-        ResolveAddressStream::begin(host, name).inspect_err(|_| host.budget.give_host(LOOKUP_BYTES))
-    }
-
-    fn begin(host: &mut Capabilities, name: String) -> Result<Self, ErrorCode> {
-        let mut known = host.network.known(&name);
-        if !known.is_empty() {
-            known.truncate(MOST_ADDRESSES);
-            host.network.remember(&mut host.budget, &name, &known)?;
-            return Ok(ResolveAddressStream { state: State::Found(known.into_iter()) });
-        }
-        let counted = Arc::new(host.network.begin_lookup(&host.limits).ok_or(ErrorCode::TemporaryResolverFailure)?);
-        let answered = SharedFd::new(net::event()?);
-        let answer = Answer::default();
-        let (asked, theirs, signal) = (name.clone(), Arc::clone(&answer), SharedFd::clone(&answered));
-        let until_answered = Arc::clone(&counted);
-        let thread = std::thread::Builder::new().name(String::from("look-up")).spawn(move || {
-            let result = net::look_up(&asked, MOST_ADDRESSES);
-            *theirs.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-            // Whoever hears of the answer may begin the next one.
-            drop(until_answered);
-            net::signal(signal.as_fd());
-        });
-        match thread {
-            Ok(_) => Ok(ResolveAddressStream { state: State::Asked { name, answer, answered, _counted: counted } }),
-            Err(_) => Err(ErrorCode::TemporaryResolverFailure),
-        }
+        let _lease = host.budget.lease(LOOKUP_BYTES)?;
+        Ok(ResolveAddressStream { state: State::begin(host, name)?, _lease })
     }
 
     /// `resolve-next-address`. `None`: there are no more.
@@ -125,10 +101,32 @@ impl ResolveAddressStream {
             State::Found(_) | State::Failed(_) => Interest::Now,
         }
     }
+}
 
-    /// Gives its memory back to the budget. A thread that still waits for an answer ends by itself.
-    pub fn release(self, budget: &mut Budget) {
-        budget.give_host(LOOKUP_BYTES);
+impl State {
+    fn begin(host: &mut Capabilities, name: String) -> Result<Self, ErrorCode> {
+        let mut known = host.network.known(&name);
+        if !known.is_empty() {
+            known.truncate(MOST_ADDRESSES);
+            host.network.remember(&mut host.budget, &name, &known)?;
+            return Ok(State::Found(known.into_iter()));
+        }
+        let counted = Arc::new(host.network.begin_lookup(&host.limits).ok_or(ErrorCode::TemporaryResolverFailure)?);
+        let answered = SharedFd::new(net::event()?);
+        let answer = Answer::default();
+        let (asked, theirs, signal) = (name.clone(), Arc::clone(&answer), SharedFd::clone(&answered));
+        let until_answered = Arc::clone(&counted);
+        let thread = std::thread::Builder::new().name(String::from("look-up")).spawn(move || {
+            let result = net::look_up(&asked, MOST_ADDRESSES);
+            *theirs.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            // Whoever hears of the answer may begin the next one.
+            drop(until_answered);
+            net::signal(signal.as_fd());
+        });
+        match thread {
+            Ok(_) => Ok(State::Asked { name, answer, answered, _counted: counted }),
+            Err(_) => Err(ErrorCode::TemporaryResolverFailure),
+        }
     }
 }
 

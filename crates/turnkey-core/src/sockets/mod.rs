@@ -5,7 +5,6 @@
 //! there is can be read and written as the caller wants to wait.
 
 pub mod address;
-mod count;
 pub mod lookup;
 pub mod name;
 pub mod policy;

@@ -9,10 +9,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::address::{Reach, is_ipv4_in_disguise};
-use super::count::{Count, Counted};
 use super::name::{NamePattern, host_name};
 use crate::ErrorCode;
 use crate::audit::Audit;
+use crate::count::{Count, Counted};
 use crate::limits::{Budget, Limit, Limits};
 
 /// Pairs of a name and an address that are remembered from a guest's look-ups; the oldest goes first. Bounds what it can

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::address::{AddressFamily, must_be_unicast};
-use super::count::Counted;
 use super::policy::Use;
+use crate::count::Counted;
 use crate::filesystem::metadata::HostMetadata;
 use crate::host::buffers::Buffers;
 use crate::host::poll::Ready;
@@ -185,6 +185,44 @@ impl AsFd for TcpConnection {
     }
 }
 
+/// Who accepts the connections of a socket that listens, as long as anybody wants them.
+#[derive(Clone, Debug)]
+pub struct Acceptor {
+    fd: SharedFd,
+    family: AddressFamily,
+    /// It is a socket that counts, for as long as anybody has it.
+    _counted: Arc<Counted>,
+}
+
+impl Acceptor {
+    /// The next connection, and its socket. It has the options that the listening one has.
+    ///
+    /// # Errors
+    /// [`ErrorCode::WouldBlock`]: nobody is there yet. [`ErrorCode::ConnectionAborted`]: somebody was.
+    /// [`ErrorCode::TooManyDescriptors`]: as [`TcpSocket::new`]; the connection is still to be had.
+    pub fn accept(&self, host: &mut Capabilities) -> Result<(TcpSocket, TcpConnection), ErrorCode> {
+        let counted = host.network.open_socket(&mut host.budget, &host.limits)?;
+        let fd = net::accept(self.fd.as_fd())?;
+        // Whoever is gone already has no address any more.
+        let remote = net::remote_address(fd.as_fd()).map_err(|_| ErrorCode::ConnectionAborted)?;
+        let mut accepted = TcpSocket {
+            fd: SharedFd::new(fd),
+            family: self.family,
+            state: State::Closed,
+            backlog: BACKLOG,
+            counted: Arc::new(counted),
+        };
+        let connection = accepted.become_connected(remote);
+        Ok((accepted, connection))
+    }
+
+    /// What has to happen before somebody is there.
+    #[must_use]
+    pub fn interest(&self) -> Interest {
+        Interest::Descriptor(SharedFd::clone(&self.fd), Ready::Read)
+    }
+}
+
 /// `tcp-socket`.
 ///
 /// What can be done at once is done when it is started, and told when it is finished. All of its methods may give
@@ -216,7 +254,7 @@ enum State {
         asked: SocketAddr,
     },
     ListenInProgress,
-    Listening(TcpListener),
+    Listening(Acceptor),
     /// What failed already is told when it is finished, whatever the kernel's haste.
     ConnectInProgress {
         remote: SocketAddr,
@@ -379,34 +417,43 @@ impl TcpSocket {
         if !matches!(self.state, State::ListenInProgress) {
             return Err(ErrorCode::NotInProgress);
         }
-        let address = net::local_address(self.fd.as_fd())?;
-        self.state = State::Listening(TcpListener { fd: SharedFd::clone(&self.fd), address });
+        self.state = State::Listening(Acceptor {
+            fd: SharedFd::clone(&self.fd),
+            family: self.family,
+            _counted: Arc::clone(&self.counted),
+        });
         Ok(())
     }
 
-    /// `accept`: the next connection, and its socket. It has the options that this one has.
+    /// Binds to no address and any free port, where the guest has not bound it: what a `connect` or `listen` of 0.3 does.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidState`]: it does not listen. [`ErrorCode::WouldBlock`]: nobody is there yet.
-    /// [`ErrorCode::ConnectionAborted`]: somebody was. [`ErrorCode::TooManyDescriptors`]: as [`TcpSocket::new`]; the
-    /// connection is still to be had.
+    /// As [`TcpSocket::start_bind`].
+    pub fn bind_implicitly(&mut self, host: &mut Capabilities, call: &'static str) -> Result<(), ErrorCode> {
+        if !matches!(self.state, State::Unbound) {
+            return Ok(());
+        }
+        self.start_bind(host, call, SocketAddr::new(self.family.unspecified(), 0))?;
+        self.finish_bind()
+    }
+
+    /// `accept`: the next connection, and its socket.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidState`]: it does not listen. Else as [`Acceptor::accept`].
     pub fn accept(&self, host: &mut Capabilities) -> Result<(TcpSocket, TcpConnection), ErrorCode> {
-        let State::Listening(listener) = &self.state else {
-            return Err(ErrorCode::InvalidState);
-        };
-        let counted = host.network.open_socket(&mut host.budget, &host.limits)?;
-        let fd = net::accept(listener.as_fd())?;
-        // Whoever is gone already has no address any more.
-        let remote = net::remote_address(fd.as_fd()).map_err(|_| ErrorCode::ConnectionAborted)?;
-        let mut accepted = TcpSocket {
-            fd: SharedFd::new(fd),
-            family: self.family,
-            state: State::Closed,
-            backlog: self.backlog,
-            counted: Arc::new(counted),
-        };
-        let connection = accepted.become_connected(remote);
-        Ok((accepted, connection))
+        self.acceptor()?.accept(host)
+    }
+
+    /// Who accepts its connections.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidState`]: it does not listen.
+    pub const fn acceptor(&self) -> Result<&Acceptor, ErrorCode> {
+        match &self.state {
+            State::Listening(acceptor) => Ok(acceptor),
+            _ => Err(ErrorCode::InvalidState),
+        }
     }
 
     /// `shutdown`. What was received before and not read is thrown away with its direction.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::address::AddressFamily;
-use super::count::Counted;
 use super::policy::Use;
+use crate::count::Counted;
 use crate::host::poll::Ready;
 use crate::host::{SharedFd, net};
 use crate::stream::Interest;
@@ -124,29 +124,107 @@ impl UdpSocket {
             self.family.must_reach(remote)?;
             host.network.must(&mut host.audit, call, Use::Udp, *remote)?;
         }
+        self.take_peer(remote)?;
+        let end = self.end();
+        let incoming = IncomingDatagramStream { end: end.clone(), failed: None };
+        Ok((incoming, OutgoingDatagramStream { end, family: self.family, permitted: 0 }))
+    }
+
+    /// Takes a peer in the place of the one before, or none.
+    fn take_peer(&mut self, remote: Option<SocketAddr>) -> Result<(), ErrorCode> {
         // From here on the streams of before have a peer that is not theirs.
-        let number = self.current.fetch_add(1, Ordering::Relaxed) + 1;
+        self.current.fetch_add(1, Ordering::Relaxed);
         if self.remote.take().is_some() {
-            self.disconnect()?;
+            self.let_go()?;
         }
         if let Some(remote) = remote {
             net::connect(self.fd.as_fd(), remote)?;
             self.remote = Some(remote);
         }
-        let end = End {
+        Ok(())
+    }
+
+    fn end(&self) -> End {
+        End {
             fd: SharedFd::clone(&self.fd),
-            remote,
-            number,
+            remote: self.remote,
+            number: self.current.load(Ordering::Relaxed),
             current: Arc::clone(&self.current),
             _counted: Arc::clone(&self.counted),
-        };
-        let incoming = IncomingDatagramStream { end: end.clone(), failed: None };
-        Ok((incoming, OutgoingDatagramStream { end, family: self.family, permitted: 0 }))
+        }
+    }
+
+    /// Binds to no address and any free port, where the guest has not bound it: what a `connect` or `send` of 0.3 does.
+    fn bind_implicitly(&mut self, host: &mut Capabilities, call: &'static str) -> Result<(), ErrorCode> {
+        if self.state == State::Unbound {
+            self.start_bind(host, call, SocketAddr::new(self.family.unspecified(), 0))?;
+            self.finish_bind()?;
+        }
+        Ok(())
+    }
+
+    /// `connect` of 0.3: from now on there is this peer alone.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`]: another family, IPv4 inside of IPv6, no address, no port. [`ErrorCode::Access`]: no `udp` covers
+    /// the peer. [`ErrorCode::RemoteUnreachable`]; else as [`UdpSocket::start_bind`].
+    pub fn connect(
+        &mut self,
+        host: &mut Capabilities,
+        call: &'static str,
+        remote: SocketAddr,
+    ) -> Result<(), ErrorCode> {
+        self.family.must_reach(&remote)?;
+        host.network.must(&mut host.audit, call, Use::Udp, remote)?;
+        self.bind_implicitly(host, call)?;
+        self.take_peer(Some(remote))
+    }
+
+    /// `disconnect` of 0.3.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidState`]: it has no peer.
+    pub fn disconnect(&mut self) -> Result<(), ErrorCode> {
+        self.remote_address()?;
+        self.take_peer(None)
+    }
+
+    /// `send` of 0.3: one datagram, to whom or to the peer.
+    ///
+    /// # Errors
+    /// As [`OutgoingDatagramStream::send`], and as [`UdpSocket::start_bind`].
+    pub fn send(
+        &mut self,
+        host: &mut Capabilities,
+        call: &'static str,
+        data: &[u8],
+        remote: Option<SocketAddr>,
+    ) -> Result<(), ErrorCode> {
+        self.end().send(self.family, host, call, data, remote, |host| self.bind_implicitly(host, call))
+    }
+
+    /// `receive` of 0.3: the next datagram.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidState`]: it is not bound. [`ErrorCode::WouldBlock`]: there is none yet. Else as
+    /// [`IncomingDatagramStream::receive`].
+    pub fn receive(&mut self, host: &mut Capabilities, call: &'static str) -> Result<IncomingDatagram, ErrorCode> {
+        if self.state != State::Bound {
+            return Err(ErrorCode::InvalidState);
+        }
+        let received = IncomingDatagramStream { end: self.end(), failed: None }.receive(host, call, 1)?;
+        received.into_iter().next().ok_or(ErrorCode::WouldBlock)
+    }
+
+    /// What has to happen before a call is worth making again that would have had to wait.
+    #[must_use]
+    pub fn readiness(&self, ready: Ready) -> Interest {
+        Interest::Descriptor(SharedFd::clone(&self.fd), ready)
     }
 
     /// Takes the peer away, and leaves the socket bound as it is: of a port that it chose itself, Linux lets go with the
     /// peer.
-    fn disconnect(&self) -> Result<(), ErrorCode> {
+    fn let_go(&self) -> Result<(), ErrorCode> {
         let port = net::local_address(self.fd.as_fd())?.port();
         net::disconnect(self.fd.as_fd())?;
         let mut local = net::local_address(self.fd.as_fd())?;
@@ -262,6 +340,30 @@ impl End {
         } else {
             Err(ErrorCode::InvalidState)
         }
+    }
+
+    /// Sends one datagram; `bind` is what remains to be done before, once it is known that it may be sent.
+    fn send(
+        &self,
+        family: AddressFamily,
+        host: &mut Capabilities,
+        call: &'static str,
+        data: &[u8],
+        remote: Option<SocketAddr>,
+        bind: impl FnOnce(&mut Capabilities) -> Result<(), ErrorCode>,
+    ) -> Result<(), ErrorCode> {
+        let fd = self.open()?;
+        let remote = match (self.remote, remote) {
+            (Some(peer), None) => peer,
+            (Some(peer), Some(remote)) if is_same(peer, remote) => peer,
+            (Some(_), Some(_)) | (None, None) => return Err(ErrorCode::Invalid),
+            (None, Some(remote)) => remote,
+        };
+        family.must_reach(&remote)?;
+        host.network.must(&mut host.audit, call, Use::Udp, remote)?;
+        bind(host)?;
+        // A socket with a peer has it from the kernel, where it is the only one.
+        net::send_to(fd, data, self.remote.is_none().then_some(remote))
     }
 
     fn interest(&self, ready: Ready) -> Interest {
@@ -387,17 +489,7 @@ impl OutgoingDatagramStream {
         data: &[u8],
         remote: Option<SocketAddr>,
     ) -> Result<(), ErrorCode> {
-        let fd = self.end.open()?;
-        let remote = match (self.end.remote, remote) {
-            (Some(peer), None) => peer,
-            (Some(peer), Some(remote)) if is_same(peer, remote) => peer,
-            (Some(_), Some(_)) | (None, None) => return Err(ErrorCode::Invalid),
-            (None, Some(remote)) => remote,
-        };
-        self.family.must_reach(&remote)?;
-        host.network.must(&mut host.audit, call, Use::Udp, remote)?;
-        // A socket with a peer has it from the kernel, where it is the only one.
-        net::send_to(fd, data, self.end.remote.is_none().then_some(remote))?;
+        self.end.send(self.family, host, call, data, remote, |_| Ok(()))?;
         self.permitted = self.permitted.saturating_sub(1);
         Ok(())
     }

@@ -3,7 +3,6 @@
 //! What is inherited is shared with other processes: its position is the kernel's, and it is never made non-blocking.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
 use rustix::fs::SeekFrom;
 
@@ -85,7 +84,7 @@ impl HostStream {
     fn new(fd: OwnedFd) -> Result<Self, ErrorCode> {
         let kind = files::stat(fd.as_fd())?.kind;
         let terminal = kind == FileKind::CharacterDevice && process::is_terminal(fd.as_fd());
-        Ok(HostStream { fd: Arc::new(fd), kind, terminal })
+        Ok(HostStream { fd: SharedFd::new(fd), kind, terminal })
     }
 
     /// What it is.

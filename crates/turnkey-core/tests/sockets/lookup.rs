@@ -24,7 +24,7 @@ fn resolve(host: &mut Capabilities, name: &str) -> Result<Vec<String>, ErrorCode
     let found = addresses(host, &mut lookup)?;
     // The end is the end.
     assert_eq!(lookup.resolve_next_address(host), Ok(None));
-    lookup.release(&mut host.budget);
+    drop(lookup);
     Ok(found.iter().map(ToString::to_string).collect())
 }
 
@@ -122,15 +122,13 @@ fn lookups_under_way_are_bounded() {
         (0..2).map(|_| ResolveAddressStream::resolve_addresses(host, CALL, "localhost").unwrap()).collect();
     let third = ResolveAddressStream::resolve_addresses(host, CALL, "localhost");
     assert_eq!(third.err(), Some(ErrorCode::TemporaryResolverFailure));
-    let used = host.budget.used();
+    assert!(host.budget.used() > 0);
     for lookup in &mut lookups {
         addresses(host, lookup).unwrap();
     }
     assert!(ResolveAddressStream::resolve_addresses(host, CALL, "localhost").is_ok());
-    for lookup in lookups {
-        lookup.release(&mut host.budget);
-    }
-    assert_eq!(host.budget.used(), used / 2);
+    drop(lookups);
+    assert_eq!(host.budget.used(), 0);
 }
 
 #[test]

@@ -6,10 +6,10 @@ use turnkey_core::ErrorCode as Code;
 use turnkey_core::clocks::Clocks;
 use turnkey_core::filesystem::metadata::HostMetadata;
 use turnkey_core::filesystem::{
-    Access, Directory, Entries, File, FileFlags, FileKind, Inodes, Metadata, OpenHow, Opened, Request, Unresolved,
-    names,
+    Descriptor, Directory, Entries, FileKind, Inodes, Metadata, Request, descriptor, names,
 };
 use turnkey_core::limits::Budget;
+use turnkey_core::slab::Id;
 use turnkey_core::stream::{Sink, Source};
 use wasmtime::component::{Resource, WasmList, WasmStr};
 
@@ -19,7 +19,6 @@ use crate::interface::{Interface, State, answer};
 use crate::io::error::IoError;
 use crate::io::streams::{InputStream, OutputStream};
 use crate::lower::ReadingAt;
-use crate::slab::Id;
 
 pub(crate) mod types;
 
@@ -27,22 +26,6 @@ use types::{
     Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode, MetadataHashValue,
     NewTimestamp, OpenFlags, PathFlags,
 };
-
-/// `descriptor`
-#[derive(Debug)]
-pub(crate) struct Descriptor {
-    kind: Kind,
-    flags: DescriptorFlags,
-}
-
-/// What stands behind a descriptor. Streams share it.
-#[derive(Debug)]
-enum Kind {
-    File(Arc<File>),
-    Directory(Arc<Directory>),
-    /// A file or a directory: it is found out when it is first used. `None` only meanwhile.
-    Unresolved(Option<Unresolved>),
-}
 
 /// `directory-entry-stream`: a listing, on a descriptor of its own.
 #[derive(Debug)]
@@ -74,89 +57,21 @@ pub(crate) struct Seen {
 
 impl Kept for Descriptor {
     fn dropped(self, _: Id, call: &mut Call<'_>) {
-        if let Kind::File(file) = self.kind
-            && Arc::strong_count(&file) > 1
-        {
-            call.p2.streamed.push(file);
-        }
+        call.host.held.give_descriptor(self.into_file());
     }
 }
 
 impl Kept for DirectoryEntryStream {
     fn dropped(self, _: Id, call: &mut Call<'_>) {
-        self.entries.release(&mut call.host.budget);
+        call.host.held.give_descriptor(None);
     }
 }
 
-impl Descriptor {
-    fn directory(directory: Arc<Directory>) -> Self {
-        let mutable = directory.access() == Access::ReadWrite;
-        let flags = if mutable { DescriptorFlags::MUTATE_DIRECTORY } else { DescriptorFlags::default() };
-        Descriptor { flags: DescriptorFlags::READ | flags, kind: Kind::Directory(directory) }
-    }
-
-    /// Finds out what it is, where that was left open.
-    #[inline]
-    fn resolve(&mut self) -> Result<(), Code> {
-        if let Kind::Unresolved(unresolved) = &mut self.kind {
-            let found = match unresolved.take().ok_or(Code::BadDescriptor)?.resolve() {
-                Ok(Opened::File(file)) => Kind::File(Arc::new(file)),
-                Ok(Opened::Directory(directory)) => {
-                    self.flags = Descriptor::directory_flags(self.flags, directory.access());
-                    Kind::Directory(Arc::new(directory))
-                }
-                Ok(Opened::Unresolved(still)) => Kind::Unresolved(Some(still)),
-                Err((still, code)) => {
-                    *unresolved = Some(still);
-                    return Err(code);
-                }
-            };
-            self.kind = found;
-        }
-        Ok(())
-    }
-
-    /// A directory that was asked for to be changed, through a grant that does not allow it, says so.
-    fn directory_flags(asked: DescriptorFlags, access: Access) -> DescriptorFlags {
-        if access == Access::ReadWrite { asked } else { asked & !DescriptorFlags::MUTATE_DIRECTORY }
-    }
-
-    /// The file behind it.
-    ///
-    /// # Errors
-    /// [`Code::IsDirectory`]; or it was not opened for this: [`Code::BadDescriptor`].
-    #[inline]
-    fn as_file(&mut self, flag: DescriptorFlags) -> Result<&Arc<File>, Code> {
-        self.resolve()?;
-        match &self.kind {
-            Kind::File(_) if (self.flags & flag) != flag => Err(Code::BadDescriptor),
-            Kind::File(file) => Ok(file),
-            Kind::Directory(_) => Err(Code::IsDirectory),
-            Kind::Unresolved(_) => Err(Code::BadDescriptor),
-        }
-    }
-
-    /// The directory behind it.
-    ///
-    /// # Errors
-    /// [`Code::NotDirectory`]
-    #[inline]
-    fn as_directory(&mut self) -> Result<&Arc<Directory>, Code> {
-        self.resolve()?;
-        match &self.kind {
-            Kind::Directory(directory) => Ok(directory),
-            _ => Err(Code::NotDirectory),
-        }
-    }
-
-    fn stat(&mut self) -> Result<HostMetadata, Code> {
-        self.resolve()?;
-        match &self.kind {
-            Kind::File(file) => file.stat(),
-            Kind::Directory(directory) => directory.stat(),
-            Kind::Unresolved(_) => Err(Code::BadDescriptor),
-        }
-    }
+/// Takes a descriptor of the host in, which has been made sure to be one of those that the guest may have.
+fn keep_descriptor<R: Kept>(call: &mut Call<'_>, resource: R) -> wasmtime::Result<Resource<R>> {
+    let kept = call.keep(resource)?;
+    call.host.held.take_descriptor();
+    Ok(kept)
 }
 
 /// Calls an operation on paths of the directory behind a descriptor, with who asks.
@@ -189,11 +104,12 @@ type This = Resource<Descriptor>;
 /// `wasi:filesystem/preopens`.
 pub(crate) fn define_preopens<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     it.func("get-directories", |call, ()| {
-        let mut directories = Vec::with_capacity(call.p2.preopens.len());
-        for place in 0..call.p2.preopens.len() {
-            let Some((directory, name)) = call.p2.preopens.get(place) else { break };
-            let (directory, name) = (Arc::clone(directory), name.clone());
-            directories.push((call.keep(Descriptor::directory(directory))?, name));
+        let mut directories = Vec::with_capacity(call.host.found_open.preopens.len());
+        for place in 0..call.host.found_open.preopens.len() {
+            let Some(preopen) = call.host.found_open.preopens.get(place) else { break };
+            let (descriptor, name) = (Descriptor::of_preopen(Arc::clone(&preopen.directory)), &preopen.name);
+            let name = names::to_text(name);
+            directories.push((keep_descriptor(call, descriptor)?, name));
         }
         Ok(directories)
     });
@@ -216,15 +132,15 @@ pub(crate) fn define_types<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
 
 fn define_streams<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     it.fails::<_, _, ErrorCode>("[method]descriptor.read-via-stream", |call, (this, offset): (This, u64)| {
-        let file = Arc::clone(call.get_mut(&this)?.as_file(DescriptorFlags::READ)?);
+        let file = Arc::clone(call.get_mut(&this)?.as_file(descriptor::DescriptorFlags::READ)?);
         Ok(call.keep(InputStream::new(Source::File { file, offset }))?)
     });
     it.fails::<_, _, ErrorCode>("[method]descriptor.write-via-stream", |call, (this, offset): (This, u64)| {
-        let file = Arc::clone(call.get_mut(&this)?.as_file(DescriptorFlags::WRITE)?);
+        let file = Arc::clone(call.get_mut(&this)?.as_file(descriptor::DescriptorFlags::WRITE)?);
         Ok(call.keep(OutputStream::new(Sink::File { file, offset }))?)
     });
     it.fails::<_, _, ErrorCode>("[method]descriptor.append-via-stream", |call, (this,): (This,)| {
-        let file = Arc::clone(call.get_mut(&this)?.as_file(DescriptorFlags::WRITE)?);
+        let file = Arc::clone(call.get_mut(&this)?.as_file(descriptor::DescriptorFlags::WRITE)?);
         Ok(call.keep(OutputStream::new(Sink::Append(file)))?)
     });
 }
@@ -233,41 +149,37 @@ fn define_files<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     it.fails::<_, _, ErrorCode>(
         "[method]descriptor.advise",
         |call, (this, offset, length, advice): (This, u64, u64, Advice)| {
-            let file = call.get_mut(&this)?.as_file(DescriptorFlags::default())?;
+            let file = call.get_mut(&this)?.as_file(descriptor::DescriptorFlags::empty())?;
             Ok(file.advise(offset, length, advice.into())?)
         },
     );
-    it.fails::<_, _, ErrorCode>("[method]descriptor.sync-data", |call, (this,): (This,)| sync(call, &this, true));
+    it.fails::<_, _, ErrorCode>("[method]descriptor.sync-data", |call, (this,): (This,)| {
+        Ok(call.get_mut(&this)?.sync(true)?)
+    });
     it.fails::<_, _, ErrorCode>("[method]descriptor.get-flags", |call, (this,): (This,)| {
-        let descriptor = call.get_mut(&this)?;
-        descriptor.resolve()?;
-        Ok(descriptor.flags)
+        Ok(DescriptorFlags::from(call.get_mut(&this)?.flags()?))
     });
     it.fails::<_, _, ErrorCode>("[method]descriptor.get-type", |call, (this,): (This,)| {
-        let descriptor = call.get_mut(&this)?;
-        descriptor.resolve()?;
-        Ok(match descriptor.kind {
-            Kind::Directory(_) => DescriptorType::Directory,
-            _ => DescriptorType::RegularFile,
-        })
+        let is_directory = call.get_mut(&this)?.is_directory()?;
+        Ok(if is_directory { DescriptorType::Directory } else { DescriptorType::RegularFile })
     });
     it.fails::<_, _, ErrorCode>("[method]descriptor.set-size", |call, (this, size): (This, u64)| {
-        Ok(call.get_mut(&this)?.as_file(DescriptorFlags::WRITE)?.set_size(size)?)
+        Ok(call.get_mut(&this)?.as_file(descriptor::DescriptorFlags::WRITE)?.set_size(size)?)
     });
     it.fails::<_, _, ErrorCode>(
         "[method]descriptor.set-times",
         |call, (this, accessed, modified): (This, NewTimestamp, NewTimestamp)| {
             let (accessed, modified) = (accessed.new_time()?, modified.new_time()?);
-            let descriptor = call.get_mut(&this)?;
-            descriptor.resolve()?;
-            if let Kind::File(file) = &descriptor.kind {
-                return Ok(file.set_times(accessed, modified)?);
+            match call.get_mut(&this)?.as_file(descriptor::DescriptorFlags::empty()) {
+                Ok(file) => return Ok(file.set_times(accessed, modified)?),
+                Err(Code::IsDirectory) => {}
+                Err(code) => return Err(code.into()),
             }
             at(call, &this, |directory, request| directory.set_times(request, accessed, modified))
         },
     );
     it.func("[method]descriptor.read", |call, (this, len, offset): (This, u64, u64)| {
-        Ok(match call.get_mut(&this)?.as_file(DescriptorFlags::READ) {
+        Ok(match call.get_mut(&this)?.as_file(descriptor::DescriptorFlags::READ) {
             Ok(file) => ReadingAt::Of { file: Arc::clone(file), len, offset },
             Err(code) => ReadingAt::Failed(code),
         })
@@ -276,7 +188,10 @@ fn define_files<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
         "[method]descriptor.write",
         |mut store, state, (this, buffer, offset): (This, WasmList<u8>, u64)| {
             let (host, p2) = state(store.data_mut());
-            let file = Call { name: "write", host, p2 }.get_mut(&this)?.as_file(DescriptorFlags::WRITE).map(Arc::clone);
+            let file = Call { name: "write", host, p2 }
+                .get_mut(&this)?
+                .as_file(descriptor::DescriptorFlags::WRITE)
+                .map(Arc::clone);
             let buffers = turnkey_core::host::buffers::ReadOnly::new(buffer.as_le_slice(&store));
             let written = file.and_then(|file| file.write_at(&buffers, offset)).map(|written| written as u64);
             answer::<u64, ErrorCode>(written.map_err(Into::into))
@@ -285,18 +200,9 @@ fn define_files<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     it.fails::<_, _, ErrorCode>("[method]descriptor.read-directory", |call, (this,): (This,)| {
         read_directory(call, &this)
     });
-    it.fails::<_, _, ErrorCode>("[method]descriptor.sync", |call, (this,): (This,)| sync(call, &this, false));
-}
-
-fn sync(call: &mut Call<'_>, this: &This, data_only: bool) -> Outcome {
-    let descriptor = call.get_mut(this)?;
-    descriptor.resolve()?;
-    match &descriptor.kind {
-        Kind::File(file) if data_only => Ok(file.sync_data()?),
-        Kind::File(file) => Ok(file.sync()?),
-        Kind::Directory(directory) => Ok(directory.sync()?),
-        Kind::Unresolved(_) => Err(Code::BadDescriptor.into()),
-    }
+    it.fails::<_, _, ErrorCode>("[method]descriptor.sync", |call, (this,): (This,)| {
+        Ok(call.get_mut(&this)?.sync(false)?)
+    });
 }
 
 fn define_paths<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
@@ -452,38 +358,16 @@ fn open_at(
     open_flags: OpenFlags,
     flags: DescriptorFlags,
 ) -> Outcome<Resource<Descriptor>> {
-    let has = |flag| (flags & flag) == flag;
-    let open = |flag| (open_flags & flag) == flag;
-    let how = OpenHow {
-        follow: follow(path_flags),
-        create: open(OpenFlags::CREATE),
-        exclusive: open(OpenFlags::EXCLUSIVE),
-        truncate: open(OpenFlags::TRUNCATE),
-        directory: open(OpenFlags::DIRECTORY),
-        read: has(DescriptorFlags::READ),
-        write: has(DescriptorFlags::WRITE),
-        flags: FileFlags {
-            append: false,
-            data_sync: has(DescriptorFlags::DATA_INTEGRITY_SYNC),
-            // Reads that see synchronised data are written like that on Linux.
-            sync: has(DescriptorFlags::FILE_INTEGRITY_SYNC) || has(DescriptorFlags::REQUESTED_WRITE_SYNC),
-        },
-    };
-    call.must_have_descriptor()?;
-    let opened = at(call, this, |directory, request| directory.open_at(request, &names::from_text(path), how))?;
-    let descriptor = match opened {
-        Opened::File(file) => Descriptor { kind: Kind::File(Arc::new(file)), flags },
-        Opened::Directory(directory) => {
-            let flags = Descriptor::directory_flags(flags, directory.access());
-            Descriptor { kind: Kind::Directory(Arc::new(directory)), flags }
-        }
-        Opened::Unresolved(unresolved) => Descriptor { kind: Kind::Unresolved(Some(unresolved)), flags },
-    };
-    Ok(call.keep(descriptor)?)
+    call.host.must_have_descriptor()?;
+    let opened = at(call, this, |directory, request| {
+        let path = names::from_text(path);
+        descriptor::open_at(directory, request, &path, follow(path_flags), open_flags.into(), flags.into())
+    })?;
+    Ok(keep_descriptor(call, opened)?)
 }
 
 fn read_directory(call: &mut Call<'_>, this: &This) -> Outcome<Resource<DirectoryEntryStream>> {
-    call.must_have_descriptor()?;
+    call.host.must_have_descriptor()?;
     // A listing has a position in the kernel, and a descriptor may be listed twice at once.
     let directory = call.get_mut(this)?.as_directory()?.reopen()?;
     let began = directory.stat()?;
@@ -491,7 +375,7 @@ fn read_directory(call: &mut Call<'_>, this: &This) -> Outcome<Resource<Director
     let entries = Entries::new(&directory, call.host.sorted_listings, &mut call.host.budget)?;
     let (of, news) = (call.id(this), call.p2.news);
     call.p2.listed = Some((of, began));
-    Ok(call.keep(DirectoryEntryStream { directory, entries, cookie: 0, of, device, news })?)
+    Ok(keep_descriptor(call, DirectoryEntryStream { directory, entries, cookie: 0, of, device, news })?)
 }
 
 fn read_directory_entry(call: &mut Call<'_>, this: &Resource<DirectoryEntryStream>) -> Outcome<Option<DirectoryEntry>> {

@@ -2,7 +2,7 @@
 
 use turnkey_core::ErrorCode as Code;
 use turnkey_core::clocks::Timestamp;
-use turnkey_core::filesystem::{FileKind, Metadata, NewTime};
+use turnkey_core::filesystem::{FileKind, Metadata, NewTime, descriptor};
 use wasmtime::component::{ComponentType, Lift, Lower, flags};
 
 use crate::clocks::Datetime;
@@ -60,6 +60,41 @@ flags! {
         const REQUESTED_WRITE_SYNC;
         #[component(name = "mutate-directory")]
         const MUTATE_DIRECTORY;
+    }
+}
+
+/// The standard's flags are the core's, by their place.
+macro_rules! flags_of_core {
+    ($($name:ident { $($flag:ident,)* })*) => {$(
+        impl From<$name> for descriptor::$name {
+            fn from(flags: $name) -> Self {
+                let mut converted = descriptor::$name::empty();
+                $(converted.set(descriptor::$name::$flag, (flags & $name::$flag) == $name::$flag);)*
+                converted
+            }
+        }
+    )*};
+}
+
+flags_of_core! {
+    DescriptorFlags {
+        READ, WRITE, FILE_INTEGRITY_SYNC, DATA_INTEGRITY_SYNC, REQUESTED_WRITE_SYNC, MUTATE_DIRECTORY,
+    }
+    OpenFlags { CREATE, DIRECTORY, EXCLUSIVE, TRUNCATE, }
+}
+
+impl From<descriptor::DescriptorFlags> for DescriptorFlags {
+    fn from(flags: descriptor::DescriptorFlags) -> Self {
+        let all = [
+            (descriptor::DescriptorFlags::READ, DescriptorFlags::READ),
+            (descriptor::DescriptorFlags::WRITE, DescriptorFlags::WRITE),
+            (descriptor::DescriptorFlags::FILE_INTEGRITY_SYNC, DescriptorFlags::FILE_INTEGRITY_SYNC),
+            (descriptor::DescriptorFlags::DATA_INTEGRITY_SYNC, DescriptorFlags::DATA_INTEGRITY_SYNC),
+            (descriptor::DescriptorFlags::REQUESTED_WRITE_SYNC, DescriptorFlags::REQUESTED_WRITE_SYNC),
+            (descriptor::DescriptorFlags::MUTATE_DIRECTORY, DescriptorFlags::MUTATE_DIRECTORY),
+        ];
+        let has = all.into_iter().filter(|(flag, _)| flags.contains(*flag));
+        has.fold(DescriptorFlags::default(), |flags, (_, flag)| flags | flag)
     }
 }
 

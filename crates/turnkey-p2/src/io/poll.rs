@@ -10,8 +10,8 @@ use wasmtime::{AsContextMut, StoreContextMut};
 use crate::call::{Call, Kept};
 use crate::interface::{Interface, State, Step};
 use crate::io::streams::{InputStream, OutputStream};
-use crate::slab::{Id, Slab};
 use crate::sockets::{IncomingDatagramStream, OutgoingDatagramStream, ResolveAddressStream, TcpSocket, UdpSocket};
+use turnkey_core::slab::{Id, Slab};
 
 /// Fuel that looking at one pollable costs, as in Preview 1.
 const POLLABLE_FUEL: u64 = 64;

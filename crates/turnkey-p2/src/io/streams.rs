@@ -15,8 +15,8 @@ use crate::io::error::{StreamError, StreamFault, StreamOutcome, answer};
 use crate::io::poll::{Pollable, burn};
 use crate::lower::Reading;
 use crate::random::BYTES_FOR_FUEL;
-use crate::slab::Id;
 use crate::state::Preview2;
+use turnkey_core::slab::Id;
 
 /// Bytes that `check-write` permits at most, and so what one `write` can take. Those of a connection may have to be kept here.
 const PERMITTED: usize = 1 << 20;

@@ -13,7 +13,7 @@ use turnkey_core::limits::Budget;
 use turnkey_core::sockets::TcpConnection;
 use turnkey_core::stream::{Interruption, Sink, Wait, Waiting};
 
-use crate::slab::Id;
+use turnkey_core::slab::Id;
 
 /// What is unsent when the guest ends has so long to go: a peer that does not read must not keep the host.
 const GRACE_NS: u64 = 1_000_000_000;

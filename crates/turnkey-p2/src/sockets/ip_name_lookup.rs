@@ -2,18 +2,13 @@
 
 use wasmtime::component::Resource;
 
-use crate::call::{Call, Kept};
+use crate::call::Kept;
 use crate::interface::{Interface, State};
 use crate::io::poll::Pollable;
-use crate::slab::Id;
 use crate::sockets::network::{ErrorCode, IpAddress};
 use crate::sockets::{Network, ResolveAddressStream, with_host};
 
-impl Kept for ResolveAddressStream {
-    fn dropped(self, _: Id, call: &mut Call<'_>) {
-        self.release(&mut call.host.budget);
-    }
-}
+impl Kept for ResolveAddressStream {}
 
 type This = Resource<ResolveAddressStream>;
 

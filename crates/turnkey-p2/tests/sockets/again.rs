@@ -1,6 +1,6 @@
 //! A component that exports again what it imports, so that a test calls the host as a guest does: through the canonical
-//! ABI, with a guest's handles and a guest's memory. It has the functions of all interfaces that a file of `wit/` defines,
-//! a method as a function whose first parameter is `this`. Source of truth: `wit/`.
+//! ABI, with a guest's handles and a guest's memory. It has the functions of all interfaces that a file of `wit/0.2` defines,
+//! a method as a function whose first parameter is `this`. Source of truth: `wit/0.2`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -19,7 +19,7 @@ const MANGLING: ManglingAndAbi = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
 const RESULTS: u8 = 16;
 const HEAP: u32 = 4096;
 
-/// The interfaces of a file of `wit/`, as interfaces that are exported: what they define is used, and their functions stay.
+/// The interfaces of a file of `wit/0.2`, as interfaces that are exported: what they define is used, and their functions stay.
 /// And for a world: that each is imported, and exported again.
 fn exported(text: &str) -> (String, String) {
     let package = text.lines().find_map(|line| line.strip_prefix("package ")).unwrap().trim_end_matches(';');
@@ -73,7 +73,7 @@ fn exported(text: &str) -> (String, String) {
 
 /// The world that imports and exports the interfaces of these files.
 fn definitions(files: &[&str]) -> (Resolve, WorldId) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/deps");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/0.2/deps");
     let parse = |path: &Path, text: &str| {
         UnresolvedPackageGroup::parse(path, text)
             .map_err(|(_, error)| error)

@@ -55,8 +55,8 @@ impl Guest {
             ..Grants::default()
         };
         let limits = Limits { timeout: Some(Duration::from_secs(10)), ..limits };
-        let mut host = Capabilities::new(grants, limits).unwrap();
-        let p2 = Preview2::new(&mut host).unwrap();
+        let host = Capabilities::new(grants, limits).unwrap();
+        let p2 = Preview2::default();
         let (engine, component) = component();
         let mut linker = Linker::new(engine);
         turnkey_p2::link(&mut linker, component, Waits::Here, |(host, p2): &mut Data| (host, p2)).unwrap();

@@ -5,6 +5,8 @@
 
 #[path = "../../../parity/mod.rs"]
 mod parity;
+#[path = "../../../parity/strings.rs"]
+mod strings;
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -27,6 +29,7 @@ use wasip2::sockets::tcp::{ShutdownType, TcpSocket};
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
 
 use parity::{Access, Advice, Answer, Clock, Fd, How, Kind, NewTime, Stat, Stream, Time, Wait, Wasi, Word};
+use strings::{bytes, text};
 
 /// The most that the blocking forms of a write take.
 const BLOCKING_BYTES: usize = 4096;
@@ -56,35 +59,6 @@ struct Connection {
     input: InputStream,
     output: OutputStream,
     socket: TcpSocket,
-}
-
-/// A name as bytes. A character from U+EF80 to U+EFFF stands for a byte that is no text.
-fn bytes(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    for character in text.chars() {
-        match u32::from(character) {
-            code @ 0xef80..=0xefff => bytes.push((code - 0xef00) as u8),
-            _ => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
-    bytes
-}
-
-/// Bytes as a name.
-fn text(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    let stands_for = |byte: &u8| char::from_u32(0xef00 + u32::from(*byte)).unwrap_or_default();
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match u32::from(character) {
-                // One of these as itself is written by its own bytes.
-                0xef80..=0xefff => text.extend(character.encode_utf8(&mut [0; 4]).as_bytes().iter().map(stands_for)),
-                _ => text.push(character),
-            }
-        }
-        text.extend(chunk.invalid().iter().map(stands_for));
-    }
-    text
 }
 
 fn word(code: ErrorCode) -> Word {

@@ -1,12 +1,12 @@
-//! Where the host's side of a guest's resources is kept: one list for each kind, indexed by the number that the engine knows
-//! a resource by (its `rep`).
+//! Where the host's side of a component's resources is kept: one list for each kind, indexed by the number that an engine
+//! knows a resource by (its `rep`).
 //!
-//! The engine has checked before every call that the guest holds the resource that it names, and of which kind it is. What
+//! An engine has checked before every call that the guest holds the resource that it names, and of which kind it is. What
 //! refers to another resource, a pollable to its stream, may outlive it, and so remembers which one it meant ([`Id`]).
 
 /// Resources of one kind.
 #[derive(Debug)]
-pub(crate) struct Slab<R> {
+pub struct Slab<R> {
     slots: Vec<Slot<R>>,
     free: Vec<u32>,
 }
@@ -20,7 +20,7 @@ struct Slot<R> {
 
 /// A resource that may be gone by now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Id {
+pub struct Id {
     rep: u32,
     generation: u32,
 }
@@ -34,7 +34,7 @@ impl<R> Default for Slab<R> {
 impl<R> Slab<R> {
     /// Takes a resource in. The callers bound how many there are, far below what a u32 counts.
     #[inline]
-    pub(crate) fn insert(&mut self, resource: R) -> u32 {
+    pub fn insert(&mut self, resource: R) -> u32 {
         if let Some(rep) = self.free.pop()
             && let Some(slot) = self.slots.get_mut(rep as usize)
         {
@@ -45,18 +45,22 @@ impl<R> Slab<R> {
         (self.slots.len() - 1) as u32
     }
 
+    /// The resource of this number.
     #[inline]
-    pub(crate) fn get(&self, rep: u32) -> Option<&R> {
+    #[must_use]
+    pub fn get(&self, rep: u32) -> Option<&R> {
         self.slots.get(rep as usize).and_then(|slot| slot.resource.as_ref())
     }
 
+    /// The same, to change.
     #[inline]
-    pub(crate) fn get_mut(&mut self, rep: u32) -> Option<&mut R> {
+    pub fn get_mut(&mut self, rep: u32) -> Option<&mut R> {
         self.slots.get_mut(rep as usize).and_then(|slot| slot.resource.as_mut())
     }
 
+    /// Takes a resource out.
     #[inline]
-    pub(crate) fn remove(&mut self, rep: u32) -> Option<R> {
+    pub fn remove(&mut self, rep: u32) -> Option<R> {
         let slot = self.slots.get_mut(rep as usize)?;
         let resource = slot.resource.take()?;
         slot.generation = slot.generation.wrapping_add(1);
@@ -66,20 +70,29 @@ impl<R> Slab<R> {
 
     /// What to remember of a resource that is here now.
     #[inline]
-    pub(crate) fn id(&self, rep: u32) -> Id {
+    #[must_use]
+    pub fn id(&self, rep: u32) -> Id {
         Id { rep, generation: self.slots.get(rep as usize).map_or(0, |slot| slot.generation) }
     }
 
     /// The resource that was meant; `None`: it is gone.
     #[inline]
-    pub(crate) fn by_id(&self, id: Id) -> Option<&R> {
+    #[must_use]
+    pub fn by_id(&self, id: Id) -> Option<&R> {
         let slot = self.slots.get(id.rep as usize).filter(|slot| slot.generation == id.generation)?;
         slot.resource.as_ref()
     }
 
     /// How many there are.
-    pub(crate) const fn len(&self) -> usize {
+    #[must_use]
+    pub const fn len(&self) -> usize {
         self.slots.len() - self.free.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

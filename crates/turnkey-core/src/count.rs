@@ -5,15 +5,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How many there are now.
 #[derive(Debug, Default)]
-pub(crate) struct Count(Arc<AtomicU32>);
+pub struct Count(Arc<AtomicU32>);
 
 /// One of them.
 #[derive(Debug)]
-pub(crate) struct Counted(Arc<AtomicU32>);
+pub struct Counted(Arc<AtomicU32>);
 
 impl Count {
+    /// How many there are.
+    #[must_use]
+    pub fn now(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// One more. `None`: there are `most` of them.
-    pub(crate) fn take(&self, most: u32) -> Option<Counted> {
+    #[must_use]
+    pub fn take(&self, most: u32) -> Option<Counted> {
         let more = |now: u32| (now < most).then(|| now + 1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
         Some(Counted(Arc::clone(&self.0)))

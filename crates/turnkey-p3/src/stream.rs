@@ -1,0 +1,316 @@
+//! Streams of bytes between a guest and the host, each with the future that says how it ended.
+//!
+//! There is one kind that reads ([`Reading`]) and one that writes ([`Writing`]). The engine asks for bytes when the other end
+//! is ready for them, and they go straight to and from the guest's memory: nothing is read before it is asked for, nothing that
+//! was taken is held back, and so nothing is lost where one end is dropped or an operation is cancelled. Where both ends are the
+//! host's, the engine's buffer is between them.
+//!
+//! Source of truth: the component model's `Concurrency.md` and `CanonicalABI.md`, for what a read, a write, a cancellation and
+//! a dropped end mean.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::sync::oneshot;
+use turnkey_core::ErrorCode as Code;
+use turnkey_core::ending::Stopped;
+use turnkey_core::host::buffers::{Buffers, ReadOnly};
+use turnkey_core::host::clock::Deadline;
+use turnkey_core::host::poll::is_ready;
+use turnkey_core::host::reactor;
+use turnkey_core::limits::Lease;
+use turnkey_core::stream::{Interest, Interruption, Sink, Source, Wait};
+use wasmtime::component::{
+    ComponentType, Destination, FutureReader, Lift, Lower, Source as Written, StreamConsumer, StreamProducer,
+    StreamReader, StreamResult, VecBuffer,
+};
+use wasmtime::{AsContextMut, StoreContextMut};
+
+use crate::call::lease;
+use crate::interface::State;
+
+/// Bytes that a stream and its future are charged with: what the engine keeps for both.
+pub(crate) const STREAM_BYTES: u64 = 2048;
+
+/// Bytes that go from one stream of the host's to another at once, through a buffer of the engine's.
+const BETWEEN_STREAMS: usize = 64 << 10;
+
+/// How long a stream waits that has met a limit, before it looks whether there is room again.
+const AGAIN_AFTER_NS: u64 = 10_000_000;
+
+/// A stream that the guest reads, and the future of its end.
+pub(crate) type Readable<I, E> = (StreamReader<I>, FutureReader<Result<(), E>>);
+
+/// Tells the future of a stream how it ended. Dropped without a word: well.
+pub(crate) type Ended = oneshot::Sender<Code>;
+
+/// What a stream waits for.
+#[derive(Default)]
+pub(crate) struct Waiting(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl Waiting {
+    /// Begins to wait.
+    pub(crate) fn begin(&mut self, interest: Interest) {
+        self.0 = match interest {
+            Interest::Descriptor(fd, ready) => Some(Box::pin(fd.ready(ready))),
+            Interest::Now | Interest::Clock(_) => None,
+        };
+    }
+
+    /// Begins to wait for what nobody tells: for a little while.
+    pub(crate) fn begin_again_later(&mut self) {
+        self.0 = Some(Box::pin(reactor::sleep(Deadline::after_ns(AGAIN_AFTER_NS))));
+    }
+
+    /// Whether it has happened, or nothing is waited for.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(waiting) = &mut self.0 {
+            ready!(waiting.as_mut().poll(context));
+            self.0 = None;
+        }
+        Poll::Ready(())
+    }
+}
+
+/// What a stream answers that has to wait: nothing yet, or, where the guest takes its read or write back, that it is taken back.
+pub(crate) const fn not_yet(finish: bool) -> Poll<wasmtime::Result<StreamResult>> {
+    if finish { Poll::Ready(Ok(StreamResult::Cancelled)) } else { Poll::Pending }
+}
+
+/// Whether a descriptor would let a stream go on, for whoever asks without giving bytes or room.
+pub(crate) fn is_ready_now(interest: &Interest) -> bool {
+    match interest {
+        Interest::Descriptor(fd, ready) => is_ready(fd, *ready),
+        Interest::Now | Interest::Clock(_) => true,
+    }
+}
+
+/// The future that says how a stream ended.
+pub(crate) fn ending<E>(
+    mut store: impl AsContextMut<Data: Send + 'static>,
+) -> wasmtime::Result<(Ended, FutureReader<Result<(), E>>)>
+where
+    E: ComponentType + Lift + Lower + From<Code> + Send + Sync + 'static,
+{
+    let (ended, end) = oneshot::channel();
+    let future = FutureReader::new(&mut store, async move {
+        Ok::<_, wasmtime::Error>(match end.await {
+            Ok(code) => Err(E::from(code)),
+            Err(_) => Ok(()),
+        })
+    })?;
+    Ok((ended, future))
+}
+
+/// The same, of one that ended before it began.
+fn failed<E>(
+    mut store: impl AsContextMut<Data: Send + 'static>,
+    code: Code,
+) -> wasmtime::Result<FutureReader<Result<(), E>>>
+where
+    E: ComponentType + Lift + Lower + From<Code> + Send + Sync + 'static,
+{
+    FutureReader::new(&mut store, std::future::ready(Ok::<_, wasmtime::Error>(Err(E::from(code)))))
+}
+
+/// A stream that gives nothing, and the future that says why.
+pub(crate) fn nothing<I, E>(
+    mut store: impl AsContextMut<Data: Send + 'static>,
+    code: Code,
+) -> wasmtime::Result<Readable<I, E>>
+where
+    I: ComponentType + Lift + Lower + Send + Sync + Unpin + 'static,
+    E: ComponentType + Lift + Lower + From<Code> + Send + Sync + 'static,
+{
+    let stream = StreamReader::new(&mut store, Vec::<I>::new())?;
+    Ok((stream, failed(&mut store, code)?))
+}
+
+/// A stream of what a source gives.
+pub(crate) fn read<T, S, E>(
+    mut store: StoreContextMut<'_, T>,
+    state: S,
+    source: Result<Source, Code>,
+) -> wasmtime::Result<Readable<u8, E>>
+where
+    T: Send + 'static,
+    S: State<T>,
+    E: ComponentType + Lift + Lower + From<Code> + Send + Sync + 'static,
+{
+    let source = match source {
+        Ok(source) => source,
+        Err(code) => return nothing(&mut store, code),
+    };
+    let lease = lease(state(store.data_mut()).0, STREAM_BYTES)?;
+    let (ended, future) = ending(&mut store)?;
+    let reading =
+        Reading { source, state, waiting: Waiting::default(), between: None, ended: Some(ended), _lease: lease };
+    Ok((StreamReader::new(&mut store, reading)?, future))
+}
+
+/// Writes what a stream gives to a sink; the future says how that ended.
+pub(crate) fn write<T, S, E>(
+    mut store: StoreContextMut<'_, T>,
+    state: S,
+    mut data: StreamReader<u8>,
+    sink: Result<Sink, Code>,
+) -> wasmtime::Result<FutureReader<Result<(), E>>>
+where
+    T: Send + 'static,
+    S: State<T>,
+    E: ComponentType + Lift + Lower + From<Code> + Send + Sync + 'static,
+{
+    let sink = match sink {
+        Ok(sink) => sink,
+        Err(code) => {
+            data.close(&mut store)?;
+            return failed(&mut store, code);
+        }
+    };
+    let lease = lease(state(store.data_mut()).0, STREAM_BYTES)?;
+    let (ended, future) = ending(&mut store)?;
+    data.pipe(&mut store, Writing { sink, waiting: Waiting::default(), ended: Some(ended), _lease: lease })?;
+    Ok(future)
+}
+
+/// A stream that reads.
+struct Reading<S> {
+    source: Source,
+    state: S,
+    waiting: Waiting,
+    /// Charges the buffer of the engine's, where the other end is the host's too.
+    between: Option<Lease>,
+    ended: Option<Ended>,
+    _lease: Lease,
+}
+
+impl<T: 'static, S: State<T>> StreamProducer<T> for Reading<S> {
+    type Item = u8;
+    type Buffer = VecBuffer<u8>;
+
+    fn poll_produce<'a>(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut store: StoreContextMut<'a, T>,
+        destination: Destination<'a, u8, VecBuffer<u8>>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        let this = self.get_mut();
+        let room = destination.remaining(store.as_context_mut());
+        if room.is_none() && this.between.is_none() {
+            this.between = Some(lease((this.state)(store.data_mut()).0, BETWEEN_STREAMS as u64)?);
+        }
+        let mut destination = destination.as_direct(store, BETWEEN_STREAMS);
+        loop {
+            if this.waiting.poll(context).is_pending() {
+                return not_yet(finish);
+            }
+            if room == Some(0) {
+                let interest = this.source.interest();
+                if is_ready_now(&interest) {
+                    return Poll::Ready(Ok(StreamResult::Completed));
+                }
+                this.waiting.begin(interest);
+                continue;
+            }
+            match this.source.read(&mut Buffers::whole(destination.remaining()), Wait::Never) {
+                Ok(0) => return Poll::Ready(Ok(StreamResult::Dropped)),
+                Ok(read) => {
+                    destination.mark_written(read);
+                    return Poll::Ready(Ok(StreamResult::Completed));
+                }
+                Err(Interruption::Failed(Code::WouldBlock)) => this.waiting.begin(this.source.interest()),
+                Err(Interruption::Failed(code)) => {
+                    tell(&mut this.ended, code);
+                    return Poll::Ready(Ok(StreamResult::Dropped));
+                }
+                Err(Interruption::Stopped(limit)) => return Poll::Ready(Err(Stopped(limit).into())),
+            }
+        }
+    }
+}
+
+impl<S> Drop for Reading<S> {
+    /// Whoever does not want the rest of what a peer sends has it thrown away.
+    fn drop(&mut self) {
+        if let Source::Connection(connection) = &self.source {
+            // One that is broken has nothing more to send.
+            let _ = connection.shutdown(true, false);
+        }
+    }
+}
+
+/// A stream that writes.
+struct Writing {
+    sink: Sink,
+    waiting: Waiting,
+    ended: Option<Ended>,
+    _lease: Lease,
+}
+
+impl Drop for Writing {
+    /// Whoever ends what is sent to a peer has the peer told. Before the future hears of it.
+    fn drop(&mut self) {
+        if let Sink::Connection(connection) = &self.sink {
+            // One that is broken has nobody to be told.
+            let _ = connection.shutdown(false, true);
+        }
+    }
+}
+
+impl<T: 'static> StreamConsumer<T> for Writing {
+    type Item = u8;
+
+    fn poll_consume(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        store: StoreContextMut<'_, T>,
+        source: Written<'_, u8>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        let this = self.get_mut();
+        let mut source = source.as_direct(store);
+        loop {
+            if this.waiting.poll(context).is_pending() {
+                return not_yet(finish);
+            }
+            let bytes = source.remaining();
+            if bytes.is_empty() {
+                let interest = this.sink.interest();
+                if is_ready_now(&interest) {
+                    return Poll::Ready(Ok(StreamResult::Completed));
+                }
+                this.waiting.begin(interest);
+                continue;
+            }
+            match this.sink.write(&ReadOnly::new(bytes), Wait::Never) {
+                Ok(written) if written > 0 => {
+                    source.mark_read(written);
+                    return Poll::Ready(Ok(StreamResult::Completed));
+                }
+                Err(Interruption::Failed(Code::WouldBlock)) => this.waiting.begin(this.sink.interest()),
+                Err(Interruption::Stopped(limit)) => return Poll::Ready(Err(Stopped(limit).into())),
+                result => {
+                    // What takes nothing of something takes nothing more.
+                    tell(&mut this.ended, result.map_or_else(code_of, |_| Code::Io));
+                    return Poll::Ready(Ok(StreamResult::Dropped));
+                }
+            }
+        }
+    }
+}
+
+const fn code_of(interruption: Interruption) -> Code {
+    match interruption {
+        Interruption::Failed(code) => code,
+        Interruption::Stopped(_) => Code::Interrupted,
+    }
+}
+
+/// Tells the future of a stream what it ended with.
+pub(crate) fn tell(ended: &mut Option<Ended>, code: Code) {
+    if let Some(ended) = ended.take() {
+        // The guest may have dropped the future.
+        let _ = ended.send(code);
+    }
+}

@@ -1,0 +1,110 @@
+//! Every interface once, in the standard's order: its name, what its functions need, and what is worth knowing; and how a
+//! component is given what it imports of them.
+
+use turnkey_core::Capabilities;
+use turnkey_core::interfaces::row;
+pub use turnkey_core::interfaces::{Row, Uses};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker};
+
+use crate::interface::{Interface, State, To};
+use crate::state::Preview3;
+use crate::{cli, clocks, filesystem, random, sockets};
+
+/// The interfaces of WASI 0.3.2 that are here.
+pub const INTERFACES: [Row; 23] = [
+    row("wasi:clocks/types", Uses::Nothing, ""),
+    row("wasi:clocks/monotonic-clock", Uses::Clocks, "begins with the guest"),
+    row("wasi:clocks/system-clock", Uses::Clocks, ""),
+    row("wasi:clocks/timezone", Uses::Clocks, "UTC"),
+    row("wasi:random/random", Uses::Random, "at most 64 KiB a call"),
+    row("wasi:random/insecure", Uses::Random, "at most 64 KiB a call"),
+    row("wasi:random/insecure-seed", Uses::Random, ""),
+    row("wasi:filesystem/types", Uses::Directories, "names that are not text are escaped, reversibly"),
+    row("wasi:filesystem/preopens", Uses::Directories, ""),
+    row("wasi:sockets/types", Uses::Network, ""),
+    row("wasi:sockets/ip-name-lookup", Uses::Network, ""),
+    row("wasi:cli/environment", Uses::Environment, "there is no initial directory"),
+    row("wasi:cli/exit", Uses::Process, ""),
+    row("wasi:cli/types", Uses::Nothing, ""),
+    row("wasi:cli/stdin", Uses::Streams, ""),
+    row("wasi:cli/stdout", Uses::Streams, ""),
+    row("wasi:cli/stderr", Uses::Streams, ""),
+    row("wasi:cli/terminal-input", Uses::Streams, ""),
+    row("wasi:cli/terminal-output", Uses::Streams, ""),
+    row("wasi:cli/terminal-stdin", Uses::Streams, ""),
+    row("wasi:cli/terminal-stdout", Uses::Streams, ""),
+    row("wasi:cli/terminal-stderr", Uses::Streams, ""),
+    row("wasi:cli/run", Uses::Nothing, "exported, not imported"),
+];
+
+/// Versions before 0.3.0 that guests were made for.
+const CANDIDATES: [&str; 3] = ["0.3.0-rc-2026-01-06", "0.3.0-rc-2026-02-09", "0.3.0-rc-2026-03-15"];
+
+/// Names the functions of an interface.
+fn define<T: Send, S: State<T>>(name: &str, it: &mut Interface<'_, T, S>) {
+    match name {
+        "wasi:clocks/monotonic-clock" => clocks::define_monotonic(it),
+        "wasi:clocks/system-clock" => clocks::define_system(it),
+        "wasi:clocks/timezone" => clocks::define_timezone(it),
+        "wasi:random/random" => random::define_random(it),
+        "wasi:random/insecure" => random::define_insecure(it),
+        "wasi:random/insecure-seed" => random::define_insecure_seed(it),
+        "wasi:filesystem/types" => filesystem::define_types(it),
+        "wasi:filesystem/preopens" => filesystem::define_preopens(it),
+        "wasi:sockets/types" => sockets::define_types(it),
+        "wasi:sockets/ip-name-lookup" => sockets::ip_name_lookup::define(it),
+        "wasi:cli/environment" => cli::define_environment(it),
+        "wasi:cli/exit" => cli::define_exit(it),
+        "wasi:cli/stdin" => cli::define_stdin(it),
+        "wasi:cli/stdout" => cli::define_stdout(it),
+        "wasi:cli/stderr" => cli::define_stderr(it),
+        "wasi:cli/terminal-input" => cli::define_terminal_input(it),
+        "wasi:cli/terminal-output" => cli::define_terminal_output(it),
+        "wasi:cli/terminal-stdin" => cli::define_terminal_stdin(it),
+        "wasi:cli/terminal-stdout" => cli::define_terminal_stdout(it),
+        "wasi:cli/terminal-stderr" => cli::define_terminal_stderr(it),
+        _ => {}
+    }
+}
+
+/// The functions and resources of an interface, in the standard's order; none of one that is not here.
+#[must_use]
+pub fn names(interface: &str) -> Vec<&'static str> {
+    fn state((host, preview3): &mut (Capabilities, Preview3)) -> (&mut Capabilities, &mut Preview3) {
+        (host, preview3)
+    }
+    let mut names = Vec::new();
+    define(interface, &mut Interface::new(To::Names(&mut names), state));
+    names
+}
+
+/// The interface of an imported name, `wasi:cli/stdin` of `wasi:cli/stdin@0.3.0`. `None`: it is not of Preview 3.
+#[must_use]
+pub fn interface(import: &str) -> Option<&'static str> {
+    let (name, version) = import.split_once('@')?;
+    // Versions of 0.3 add functions and change none: what a guest imports is looked up function by function.
+    let patch = version.strip_prefix("0.3.").unwrap_or_default();
+    let is_known =
+        CANDIDATES.contains(&version) || !patch.is_empty() && patch.bytes().all(|byte| byte.is_ascii_digit());
+    INTERFACES.iter().map(|row| row.name).find(|known| is_known && *known == name)
+}
+
+/// Gives a component what it imports of Preview 3: each function under the version that the component names.
+///
+/// # Errors
+/// What the engine says of a function.
+pub fn link<T: Send, S: State<T>>(linker: &mut Linker<T>, component: &Component, state: S) -> wasmtime::Result<()> {
+    let engine = component.engine().clone();
+    for (import, item) in component.component_type().imports(&engine) {
+        let (Some(name), ComponentItem::ComponentInstance(instance)) = (interface(import), item.ty) else {
+            continue;
+        };
+        let wanted: Vec<String> = instance.exports(&engine).map(|(name, _)| name.to_owned()).collect();
+        let to = To::Linker { instance: linker.instance(import)?, wanted: &wanted };
+        let mut interface = Interface::new(to, state);
+        define(name, &mut interface);
+        interface.finish()?;
+    }
+    Ok(())
+}
