@@ -6,6 +6,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod async_components;
 mod calling;
 mod check;
 mod compile;

@@ -7,13 +7,16 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod advisories_of_async;
 mod advisories_of_components;
 mod advisories_of_files;
 mod advisories_of_limits;
+mod async_component;
 mod climber;
 mod component;
 mod descriptors_of_proc;
 mod hostile_components;
+mod limits_of_async;
 mod limits_of_components;
 mod names;
 mod races;

@@ -132,12 +132,16 @@ impl Clocks {
         if self.resolution_ns == 1 && self.frozen.is_none() {
             return timestamp;
         }
-        let mut fine = timestamp.as_ns();
+        // Before 1970 too: on a step, and no later than it was.
+        let mut fine = i128::from(timestamp.seconds) * i128::from(SECOND_NS) + i128::from(timestamp.nanoseconds);
         if let Some(frozen) = &self.frozen {
-            fine = fine.min(frozen.start_ns);
+            fine = fine.min(frozen.start_ns.into());
         }
-        let coarse = self.coarse(fine);
-        Timestamp { seconds: (coarse / SECOND_NS) as i64, nanoseconds: (coarse % SECOND_NS) as u32 }
+        let coarse = fine - fine.rem_euclid(self.resolution_ns.into());
+        Timestamp {
+            seconds: i64::try_from(coarse.div_euclid(SECOND_NS.into())).unwrap_or(i64::MIN),
+            nanoseconds: coarse.rem_euclid(SECOND_NS.into()) as u32,
+        }
     }
 
     #[inline]
@@ -196,6 +200,28 @@ mod tests {
         }
         let shown = clocks.timestamp(Timestamp { seconds: 1, nanoseconds: 1_999_999 });
         assert_eq!(shown, Timestamp { seconds: 1, nanoseconds: 1_000_000 });
+    }
+
+    #[test]
+    fn a_time_before_1970_stays_before_1970() {
+        let old = Timestamp { seconds: -2, nanoseconds: 999_999_999 };
+        for (resolution_ns, frozen_at_ns, shown) in [
+            (1, None, old),
+            (1, Some(5), old),
+            (1_000_000, None, Timestamp { seconds: -2, nanoseconds: 999_000_000 }),
+            (SECOND_NS, Some(5), Timestamp { seconds: -2, nanoseconds: 0 }),
+            (u64::MAX, None, Timestamp { seconds: -18_446_744_074, nanoseconds: 290_448_385 }),
+        ] {
+            let clocks = Clocks::new(&ClockGrant { resolution_ns, frozen_at_ns });
+            assert_eq!(clocks.timestamp(old), shown, "{resolution_ns} {frozen_at_ns:?}");
+        }
+        let clocks = Clocks::new(&ClockGrant { resolution_ns: SECOND_NS * 7, frozen_at_ns: None });
+        for seconds in [i64::MIN, i64::MAX] {
+            let shown = clocks.timestamp(Timestamp { seconds, nanoseconds: 999_999_999 });
+            assert!(shown.seconds <= seconds && shown.nanoseconds < 1_000_000_000);
+        }
+        let late = Timestamp { seconds: 40_000_000_000, nanoseconds: 7 };
+        assert_eq!(clocks.timestamp(late), Timestamp { seconds: 40_000_000_000 / 7 * 7, nanoseconds: 0 });
     }
 
     #[test]

@@ -234,8 +234,7 @@ impl<S> Drop for Reading<S> {
     /// Whoever does not want the rest of what a peer sends has it thrown away.
     fn drop(&mut self) {
         if let Source::Connection(connection) = &self.source {
-            // One that is broken has nothing more to send.
-            let _ = connection.shutdown(true, false);
+            connection.stop_receiving();
         }
     }
 }
@@ -251,9 +250,10 @@ struct Writing {
 impl Drop for Writing {
     /// Whoever ends what is sent to a peer has the peer told. Before the future hears of it.
     fn drop(&mut self) {
-        if let Sink::Connection(connection) = &self.sink {
-            // One that is broken has nobody to be told.
-            let _ = connection.shutdown(false, true);
+        if let Sink::Connection(connection) = &self.sink
+            && let Err(code) = connection.end_sending()
+        {
+            tell(&mut self.ended, code);
         }
     }
 }

@@ -38,8 +38,30 @@ pub const INTERFACES: [Row; 23] = [
     row("wasi:cli/run", Uses::Nothing, "exported, not imported"),
 ];
 
-/// Versions before 0.3.0 that guests were made for.
-const CANDIDATES: [&str; 3] = ["0.3.0-rc-2026-01-06", "0.3.0-rc-2026-02-09", "0.3.0-rc-2026-03-15"];
+/// Versions before 0.3.0 that guests were made for, each with the interfaces whose types were others then: these are not here.
+const CANDIDATES: [(&str, &[&str]); 3] = [
+    (
+        "0.3.0-rc-2026-01-06",
+        &[
+            "wasi:cli/stdout",
+            "wasi:cli/stderr",
+            "wasi:filesystem/types",
+            "wasi:filesystem/preopens",
+            "wasi:sockets/types",
+            "wasi:sockets/ip-name-lookup",
+        ],
+    ),
+    (
+        "0.3.0-rc-2026-02-09",
+        &[
+            "wasi:filesystem/types",
+            "wasi:filesystem/preopens",
+            "wasi:sockets/types",
+            "wasi:sockets/ip-name-lookup",
+        ],
+    ),
+    ("0.3.0-rc-2026-03-15", &[]),
+];
 
 /// Names the functions of an interface.
 fn define<T: Send, S: State<T>>(name: &str, it: &mut Interface<'_, T, S>) {
@@ -83,11 +105,13 @@ pub fn names(interface: &str) -> Vec<&'static str> {
 #[must_use]
 pub fn interface(import: &str) -> Option<&'static str> {
     let (name, version) = import.split_once('@')?;
+    let known = INTERFACES.iter().map(|row| row.name).find(|known| *known == name)?;
+    if let Some((_, differ)) = CANDIDATES.iter().find(|(candidate, _)| *candidate == version) {
+        return (!differ.contains(&known)).then_some(known);
+    }
     // Versions of 0.3 add functions and change none: what a guest imports is looked up function by function.
-    let patch = version.strip_prefix("0.3.").unwrap_or_default();
-    let is_known =
-        CANDIDATES.contains(&version) || !patch.is_empty() && patch.bytes().all(|byte| byte.is_ascii_digit());
-    INTERFACES.iter().map(|row| row.name).find(|known| is_known && *known == name)
+    let patch = version.strip_prefix("0.3.")?;
+    (!patch.is_empty() && patch.bytes().all(|byte| byte.is_ascii_digit())).then_some(known)
 }
 
 /// Gives a component what it imports of Preview 3: each function under the version that the component names.

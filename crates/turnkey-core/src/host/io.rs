@@ -122,6 +122,30 @@ pub(crate) fn write_flagged(
     uninterrupted(|| unsafe { libc::pwritev2(fd, ranges, count, offset, bits) })
 }
 
+/// `readv(2)` that does not wait: of a pipe or a socket that others share and that is no less blocking for it.
+///
+/// # Errors
+/// [`ErrorCode::WouldBlock`]; [`ErrorCode::Unsupported`]: this kernel, or what the descriptor is, has no such thing.
+#[inline]
+pub(crate) fn read_now(fd: BorrowedFd<'_>, buffers: &mut Buffers<'_>) -> Result<usize, ErrorCode> {
+    let fd = fd.as_raw_fd();
+    let (ranges, count) = vector(buffers);
+    // SAFETY: as for `read`.
+    uninterrupted(|| unsafe { libc::preadv2(fd, ranges, count, -1, libc::RWF_NOWAIT) })
+}
+
+/// The same for `writev(2)`: it writes what there is room for.
+///
+/// # Errors
+/// As [`read_now`].
+#[inline]
+pub(crate) fn write_now(fd: BorrowedFd<'_>, buffers: &Buffers<'_>) -> Result<usize, ErrorCode> {
+    let fd = fd.as_raw_fd();
+    let (ranges, count) = vector(buffers);
+    // SAFETY: as for `write`.
+    uninterrupted(|| unsafe { libc::pwritev2(fd, ranges, count, -1, libc::RWF_NOWAIT) })
+}
+
 /// `recvmsg(2)` with `MSG_*` flags. The second value says whether the message was cut.
 pub(crate) fn receive(fd: BorrowedFd<'_>, buffers: &mut Buffers<'_>, flags: i32) -> Result<(usize, bool), ErrorCode> {
     let fd = fd.as_raw_fd();

@@ -1,7 +1,7 @@
 //! Sockets of the host, and its resolver of names.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::EventfdFlags;
@@ -69,6 +69,14 @@ pub(crate) fn connected(fd: BorrowedFd<'_>) -> Result<(), ErrorCode> {
     if !is_ready(fd, Ready::Write)? {
         return Err(ErrorCode::WouldBlock);
     }
+    failure(fd)
+}
+
+/// `SO_ERROR`: what has happened to a socket and was not told yet. It is told once.
+///
+/// # Errors
+/// That.
+pub(crate) fn failure(fd: BorrowedFd<'_>) -> Result<(), ErrorCode> {
     Ok(sockopt::socket_error(fd)??)
 }
 
@@ -82,7 +90,7 @@ pub(crate) fn set_blocking(fd: BorrowedFd<'_>) -> Result<(), ErrorCode> {
     Ok(rustix::io::ioctl_fionbio(fd, false)?)
 }
 
-/// Takes the peer of a socket for datagrams away.
+/// Takes the peer of a socket for datagrams away; ends what a socket for connections has begun, or has.
 pub(crate) fn disconnect(fd: BorrowedFd<'_>) -> Result<(), ErrorCode> {
     Ok(rustix::net::connect_unspec(fd)?)
 }
@@ -134,6 +142,21 @@ pub(crate) fn shutdown(fd: BorrowedFd<'_>, read: bool, write: bool) -> Result<()
         (false, false) => return Err(ErrorCode::Invalid),
     };
     Ok(rustix::net::shutdown(fd, how)?)
+}
+
+/// Throws away what a connection has received, at most so many bytes of it.
+pub(crate) fn discard(connection: BorrowedFd<'_>, most_bytes: usize) {
+    let (fd, mut left) = (connection.as_raw_fd(), most_bytes);
+    while left > 0 {
+        let how = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
+        // SAFETY: with `MSG_TRUNC` a connection's bytes are counted and not written, so that there need be no room: `tcp(7)`.
+        let discarded = unsafe { libc::recv(fd, std::ptr::null_mut(), left, how) };
+        match usize::try_from(discarded) {
+            Ok(discarded) if discarded > 0 => left = left.saturating_sub(discarded),
+            // Nothing, the end, or a failure: it is closed next.
+            _ => return,
+        }
+    }
 }
 
 /// Takes the next datagram, if there is one, into the room that `data` has left; and who sent it.
@@ -308,9 +331,12 @@ unsafe fn address(found: *const libc::sockaddr) -> Option<IpAddr> {
     }
 }
 
+/// The name has addresses, and none of a family that is known here. A number of Linux's libraries that `libc` does not have.
+const EAI_ADDRFAMILY: i32 = -9;
+
 fn resolver_failure(status: i32) -> ErrorCode {
     match status {
-        libc::EAI_NONAME | libc::EAI_NODATA => ErrorCode::NameUnresolvable,
+        libc::EAI_NONAME | libc::EAI_NODATA | EAI_ADDRFAMILY => ErrorCode::NameUnresolvable,
         libc::EAI_MEMORY => ErrorCode::InsufficientMemory,
         // What the system says beside it is about this once: too many descriptors, no network.
         libc::EAI_AGAIN | libc::EAI_SYSTEM => ErrorCode::TemporaryResolverFailure,

@@ -1,12 +1,13 @@
 //! TCP: listeners, connections, and the socket that becomes one of them.
 //!
-//! [`TcpSocket`] is `tcp-socket` of `wasi:sockets/tcp` (0.2.12), with the states of the standard's
-//! `TcpSocketOperationalSemantics.md`. Preview 1 has the other two only: listeners handed over open, and what they accept.
+//! [`TcpSocket`] is `tcp-socket` of `wasi:sockets/tcp` (0.2.12) and of `wasi:sockets/types` (0.3.2), with the states of the
+//! standard's `TcpSocketOperationalSemantics.md`: 0.3 does in one step what 0.2 starts and finishes. Preview 1 has the other
+//! two only: listeners handed over open, and what they accept.
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::address::{AddressFamily, must_be_unicast};
@@ -28,6 +29,10 @@ const LONGEST_KEEP_ALIVE: u64 = 32_767;
 
 /// The most signs of life without an answer: Linux takes no more.
 const MOST_KEEP_ALIVES: u32 = 127;
+
+/// Unread bytes that are thrown away before a connection is closed. Bounds the work that a peer makes which goes on sending;
+/// the kernel's own queues are smaller.
+const MOST_DISCARDED: usize = 64 << 20;
 
 /// A listening socket. It is never blocking, so that a connection that went away between being seen and being taken keeps
 /// nobody waiting.
@@ -60,7 +65,7 @@ impl TcpListener {
     pub fn accept(&self, wait: Wait) -> Result<TcpConnection, Interruption> {
         loop {
             match net::accept(self.fd.as_fd()) {
-                Ok(fd) => return Ok(TcpConnection::new(SharedFd::new(fd))),
+                Ok(fd) => return Ok(TcpConnection::new(SharedFd::new(fd), None)),
                 Err(ErrorCode::WouldBlock) if wait != Wait::Never => ready(self.fd.as_fd(), Ready::Read, wait)?,
                 Err(code) => return Err(code.into()),
             }
@@ -83,52 +88,60 @@ impl AsFd for TcpListener {
 }
 
 /// A connection. A clone is the same connection. The kernel would let it block: each call says whether it may.
+///
+/// The kernel tells once that a connection has failed, to whoever asks first; whoever reads after that would find what looks
+/// like the peer's own end. So it is remembered, and told in both directions from then on.
 #[derive(Clone, Debug)]
-pub struct TcpConnection {
+pub struct TcpConnection(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     fd: SharedFd,
     /// Nothing is received any more, whatever is still there to be received.
-    deaf: Arc<AtomicBool>,
+    deaf: AtomicBool,
+    /// The peer's end has been read.
+    ended: AtomicBool,
+    /// What it has failed with.
+    failed: OnceLock<ErrorCode>,
     /// It is a socket that counts, for as long as anybody has it.
     _counted: Option<Arc<Counted>>,
-}
-
-/// How a connection is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReceiveFlags {
-    /// Leave the data where it is.
-    pub peek: bool,
-    /// Wait until all the room is filled.
-    pub wait_all: bool,
 }
 
 impl TcpConnection {
     /// Whether both are one connection.
     #[must_use]
     pub fn is_same(&self, other: &TcpConnection) -> bool {
-        SharedFd::ptr_eq(&self.fd, &other.fd)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
-    fn new(fd: SharedFd) -> Self {
-        TcpConnection { fd, deaf: Arc::default(), _counted: None }
+    fn new(fd: SharedFd, counted: Option<Arc<Counted>>) -> Self {
+        TcpConnection(Arc::new(Shared {
+            fd,
+            deaf: AtomicBool::default(),
+            ended: AtomicBool::default(),
+            failed: OnceLock::default(),
+            _counted: counted,
+        }))
     }
 
     /// The descriptor, to wait for.
     #[must_use]
     pub fn shared(&self) -> SharedFd {
-        SharedFd::clone(&self.fd)
+        SharedFd::clone(&self.0.fd)
     }
 
     /// Reads what has come, once something has. 0 is the end, if room was given. The second value: a message was cut.
     ///
     /// # Errors
-    /// What the operating system says; [`ErrorCode::WouldBlock`] or the end of the guest's time, as the wait says.
+    /// What the operating system says, or has said before; [`ErrorCode::WouldBlock`] or the end of the guest's time, as the
+    /// wait says.
     pub fn receive(
         &self,
         buffers: &mut Buffers<'_>,
         flags: ReceiveFlags,
         wait: Wait,
     ) -> Result<(usize, bool), Interruption> {
-        if self.deaf.load(Ordering::Relaxed) {
+        if self.0.deaf.load(Ordering::Relaxed) {
             return Ok((0, false));
         }
         let mut bits = if flags.peek { libc::MSG_PEEK } else { 0 };
@@ -138,28 +151,38 @@ impl TcpConnection {
             // What waits for all of it waits in the kernel, where no end of time reaches it: so it is given what there is.
             Wait::Until(_) => {
                 bits |= libc::MSG_DONTWAIT;
-                ready(self.fd.as_fd(), Ready::Read, wait)?;
+                ready(self.as_fd(), Ready::Read, wait)?;
             }
             Wait::Never => bits |= libc::MSG_DONTWAIT,
         }
-        Ok(io::receive(self.fd.as_fd(), buffers, bits)?)
+        let received = self.0.remember(io::receive(self.as_fd(), buffers, bits))?;
+        if received.0 == 0 && buffers.bytes() > 0 && !self.0.ended.load(Ordering::Relaxed) {
+            match self.0.failed.get() {
+                Some(code) => return Err((*code).into()),
+                None => self.0.ended.store(true, Ordering::Relaxed),
+            }
+        }
+        Ok(received)
     }
 
     /// Writes as much as the connection takes.
     ///
     /// # Errors
-    /// [`ErrorCode::Pipe`] when nobody reads any more; [`ErrorCode::WouldBlock`] or the end of the guest's time, as the
-    /// wait says.
+    /// [`ErrorCode::Pipe`] when nobody reads any more; what else the operating system says, or has said before;
+    /// [`ErrorCode::WouldBlock`] or the end of the guest's time, as the wait says.
     pub fn send(&self, buffers: &Buffers<'_>, wait: Wait) -> Result<usize, Interruption> {
         let bits = match wait {
             Wait::Forever => 0,
             Wait::Never => libc::MSG_DONTWAIT,
             Wait::Until(_) => {
-                ready(self.fd.as_fd(), Ready::Write, wait)?;
+                ready(self.as_fd(), Ready::Write, wait)?;
                 libc::MSG_DONTWAIT
             }
         };
-        Ok(io::send(self.fd.as_fd(), buffers, bits)?)
+        match self.0.remember(io::send(self.as_fd(), buffers, bits)) {
+            Err(ErrorCode::Pipe) => Err(self.0.failure().into()),
+            sent => Ok(sent?),
+        }
     }
 
     /// Ends one or both directions. What has come before is still there to be received, as in POSIX.
@@ -167,7 +190,30 @@ impl TcpConnection {
     /// # Errors
     /// [`ErrorCode::Invalid`] for neither; [`ErrorCode::NotConnected`].
     pub fn shutdown(&self, read: bool, write: bool) -> Result<(), ErrorCode> {
-        net::shutdown(self.fd.as_fd(), read, write)
+        net::shutdown(self.as_fd(), read, write)
+    }
+
+    /// Tells the peer that no more comes: the end of what `send` of 0.3 was given.
+    ///
+    /// # Errors
+    /// What the connection has failed with meanwhile, if it is not there any more; [`ErrorCode::Pipe`]: nobody knows with what.
+    pub fn end_sending(&self) -> Result<(), ErrorCode> {
+        match self.shutdown(false, true) {
+            Err(ErrorCode::NotConnected) => {
+                // Whoever reads would be told this, and is told what is remembered.
+                let _ = self.0.remember(net::failure(self.as_fd()));
+                Err(self.0.failure())
+            }
+            ended => ended,
+        }
+    }
+
+    /// Throws away what has come and was not read, and whatever comes: the end of who had the stream of `receive` of 0.3.
+    pub fn stop_receiving(&self) {
+        if !self.0.ended.load(Ordering::Relaxed) && !self.0.deaf.swap(true, Ordering::Relaxed) {
+            // One that is not there any more has nothing more to send.
+            let _ = self.shutdown(true, false);
+        }
     }
 
     /// What the host says of it.
@@ -175,14 +221,56 @@ impl TcpConnection {
     /// # Errors
     /// What the operating system says.
     pub fn stat(&self) -> Result<HostMetadata, ErrorCode> {
-        files::stat(self.fd.as_fd())
+        files::stat(self.as_fd())
     }
 }
 
 impl AsFd for TcpConnection {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.0.fd.as_fd()
     }
+}
+
+impl Shared {
+    /// Remembers an error that a connection does not come back from.
+    fn remember<T>(&self, result: Result<T, ErrorCode>) -> Result<T, ErrorCode> {
+        if let Err(
+            code @ (ErrorCode::ConnectionAborted
+            | ErrorCode::ConnectionRefused
+            | ErrorCode::ConnectionReset
+            | ErrorCode::RemoteUnreachable
+            | ErrorCode::Timeout),
+        ) = result
+        {
+            // The first is what happened, and the others are what came of it.
+            let _ = self.failed.set(code);
+        }
+        result
+    }
+
+    /// Why nothing can be sent any more.
+    fn failure(&self) -> ErrorCode {
+        self.failed.get().copied().unwrap_or(ErrorCode::Pipe)
+    }
+}
+
+impl Drop for Shared {
+    /// A connection that is closed with something unread is reset by the kernel, and the peer may lose what was sent to it and
+    /// is still on its way. Whoever did not want the rest does not mean that.
+    fn drop(&mut self) {
+        if self.deaf.load(Ordering::Relaxed) {
+            net::discard(self.fd.as_fd(), MOST_DISCARDED);
+        }
+    }
+}
+
+/// How a connection is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReceiveFlags {
+    /// Leave the data where it is.
+    pub peek: bool,
+    /// Wait until all the room is filled.
+    pub wait_all: bool,
 }
 
 /// Who accepts the connections of a socket that listens, as long as anybody wants them.
@@ -223,6 +311,23 @@ impl Acceptor {
     }
 }
 
+/// An attempt to connect, for whoever waits for it as `connect` of 0.3 does. Dropped before it has come to its end, it is given
+/// up: the kernel ends it, and the socket is closed, since a connection that nobody has is not to come of it.
+#[derive(Debug)]
+pub struct Attempt {
+    fd: SharedFd,
+    over: Arc<AtomicBool>,
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if !self.over.swap(true, Ordering::Relaxed) {
+            // Whatever has come of it already goes, too.
+            let _ = net::disconnect(self.fd.as_fd());
+        }
+    }
+}
+
 /// `tcp-socket`.
 ///
 /// What can be done at once is done when it is started, and told when it is finished. All of its methods may give
@@ -259,6 +364,8 @@ enum State {
     ConnectInProgress {
         remote: SocketAddr,
         failed: Option<ErrorCode>,
+        /// It has come to its end, or was given up: then the socket is closed.
+        over: Arc<AtomicBool>,
     },
     Connected {
         connection: TcpConnection,
@@ -357,8 +464,19 @@ impl TcpSocket {
         must_be_unicast(&remote)?;
         host.network.must(&mut host.audit, call, Use::TcpConnect, remote)?;
         let failed = net::connect(self.fd.as_fd(), remote).err();
-        self.state = State::ConnectInProgress { remote, failed };
+        self.state = State::ConnectInProgress { remote, failed, over: Arc::default() };
         Ok(())
+    }
+
+    /// The connection that was begun, for whoever gives it up where it is no longer waited for.
+    #[must_use]
+    pub fn attempt(&self) -> Option<Attempt> {
+        match self.state() {
+            State::ConnectInProgress { over, .. } => {
+                Some(Attempt { fd: SharedFd::clone(&self.fd), over: Arc::clone(over) })
+            }
+            _ => None,
+        }
     }
 
     /// `finish-connect`: the connection, to be read and written.
@@ -367,28 +485,25 @@ impl TcpSocket {
     /// [`ErrorCode::NotInProgress`]; [`ErrorCode::WouldBlock`]: there is no answer yet. [`ErrorCode::ConnectionRefused`],
     /// [`ErrorCode::RemoteUnreachable`], [`ErrorCode::Timeout`], [`ErrorCode::AddressInUse`], …: it failed.
     pub fn finish_connect(&mut self) -> Result<TcpConnection, ErrorCode> {
-        let State::ConnectInProgress { remote, failed } = self.state else {
+        let State::ConnectInProgress { remote, failed, over } = self.state() else {
             return Err(ErrorCode::NotInProgress);
         };
+        let remote = *remote;
         let result = match failed {
-            Some(code) => Err(code),
+            Some(code) => Err(*code),
             None => net::connected(self.fd.as_fd()),
         };
-        match result.and_then(|()| net::set_blocking(self.fd.as_fd())) {
-            Ok(()) => Ok(self.become_connected(remote)),
-            Err(ErrorCode::WouldBlock) => Err(ErrorCode::WouldBlock),
-            Err(code) => {
-                self.state = State::Closed;
-                Err(code)
-            }
+        if result == Err(ErrorCode::WouldBlock) {
+            return Err(ErrorCode::WouldBlock);
         }
+        over.store(true, Ordering::Relaxed);
+        self.state = State::Closed;
+        result.and_then(|()| net::set_blocking(self.fd.as_fd()))?;
+        Ok(self.become_connected(remote))
     }
 
     fn become_connected(&mut self, remote: SocketAddr) -> TcpConnection {
-        let connection = TcpConnection {
-            _counted: Some(Arc::clone(&self.counted)),
-            ..TcpConnection::new(SharedFd::clone(&self.fd))
-        };
+        let connection = TcpConnection::new(SharedFd::clone(&self.fd), Some(Arc::clone(&self.counted)));
         self.state = State::Connected { connection: connection.clone(), remote, shut: Directions::default() };
         connection
     }
@@ -417,24 +532,31 @@ impl TcpSocket {
         if !matches!(self.state, State::ListenInProgress) {
             return Err(ErrorCode::NotInProgress);
         }
-        self.state = State::Listening(Acceptor {
-            fd: SharedFd::clone(&self.fd),
-            family: self.family,
-            _counted: Arc::clone(&self.counted),
-        });
+        self.become_listening();
         Ok(())
     }
 
-    /// Binds to no address and any free port, where the guest has not bound it: what a `connect` or `listen` of 0.3 does.
+    fn become_listening(&mut self) -> Acceptor {
+        let acceptor =
+            Acceptor { fd: SharedFd::clone(&self.fd), family: self.family, _counted: Arc::clone(&self.counted) };
+        self.state = State::Listening(acceptor.clone());
+        acceptor
+    }
+
+    /// `listen` of 0.3: where it is bound, or else at no address and any free port. It stays as it was where that fails.
     ///
     /// # Errors
-    /// As [`TcpSocket::start_bind`].
-    pub fn bind_implicitly(&mut self, host: &mut Capabilities, call: &'static str) -> Result<(), ErrorCode> {
-        if !matches!(self.state, State::Unbound) {
-            return Ok(());
-        }
-        self.start_bind(host, call, SocketAddr::new(self.family.unspecified(), 0))?;
-        self.finish_bind()
+    /// As [`TcpSocket::start_listen`], but for one that is not bound.
+    pub fn listen(&mut self, host: &mut Capabilities, call: &'static str) -> Result<Acceptor, ErrorCode> {
+        let asked = match self.state {
+            State::Unbound => SocketAddr::new(self.family.unspecified(), 0),
+            State::Bound { asked } => asked,
+            _ => return Err(self.wrong_state()),
+        };
+        host.network.must(&mut host.audit, call, Use::TcpListen, asked)?;
+        // The kernel binds what is not bound.
+        net::listen(self.fd.as_fd(), self.backlog)?;
+        Ok(self.become_listening())
     }
 
     /// `accept`: the next connection, and its socket.
@@ -442,16 +564,8 @@ impl TcpSocket {
     /// # Errors
     /// [`ErrorCode::InvalidState`]: it does not listen. Else as [`Acceptor::accept`].
     pub fn accept(&self, host: &mut Capabilities) -> Result<(TcpSocket, TcpConnection), ErrorCode> {
-        self.acceptor()?.accept(host)
-    }
-
-    /// Who accepts its connections.
-    ///
-    /// # Errors
-    /// [`ErrorCode::InvalidState`]: it does not listen.
-    pub const fn acceptor(&self) -> Result<&Acceptor, ErrorCode> {
         match &self.state {
-            State::Listening(acceptor) => Ok(acceptor),
+            State::Listening(acceptor) => acceptor.accept(host),
             _ => Err(ErrorCode::InvalidState),
         }
     }
@@ -494,7 +608,7 @@ impl TcpSocket {
             })?;
         }
         if receive {
-            connection.deaf.store(true, Ordering::Relaxed);
+            connection.0.deaf.store(true, Ordering::Relaxed);
         }
         *shut = Directions { receive: shut.receive || receive, send: shut.send || send };
         Ok(())
@@ -503,7 +617,7 @@ impl TcpSocket {
     /// What `subscribe` waits for, as things are now.
     #[must_use]
     pub fn interest(&self) -> Interest {
-        match &self.state {
+        match self.state() {
             State::Listening(_) => Interest::Descriptor(SharedFd::clone(&self.fd), Ready::Read),
             State::ConnectInProgress { failed: None, .. } => {
                 Interest::Descriptor(SharedFd::clone(&self.fd), Ready::Write)
@@ -523,7 +637,7 @@ impl TcpSocket {
     /// # Errors
     /// [`ErrorCode::InvalidState`]: it is not bound.
     pub fn local_address(&self) -> Result<SocketAddr, ErrorCode> {
-        match &self.state {
+        match self.state() {
             State::Unbound | State::BindInProgress { .. } | State::Closed => Err(ErrorCode::InvalidState),
             _ => net::local_address(self.fd.as_fd()),
         }
@@ -549,7 +663,7 @@ impl TcpSocket {
             return Err(ErrorCode::Invalid);
         }
         let backlog = i32::try_from(connections).unwrap_or(i32::MAX);
-        match self.state {
+        match self.state() {
             State::ConnectInProgress { .. } | State::Connected { .. } | State::Closed => {
                 return Err(ErrorCode::InvalidState);
             }
@@ -684,17 +798,25 @@ impl TcpSocket {
         net::set_send_buffer_size(self.open()?, bytes)
     }
 
+    /// Where it stands: whoever has given up an attempt to connect has closed it.
+    fn state(&self) -> &State {
+        match &self.state {
+            State::ConnectInProgress { over, .. } if over.load(Ordering::Relaxed) => &State::Closed,
+            state => state,
+        }
+    }
+
     /// The descriptor, while there is anything to be done with it.
     fn open(&self) -> Result<BorrowedFd<'_>, ErrorCode> {
-        match self.state {
+        match self.state() {
             State::Closed => Err(ErrorCode::InvalidState),
             _ => Ok(self.fd.as_fd()),
         }
     }
 
     /// Why something cannot be started.
-    const fn wrong_state(&self) -> ErrorCode {
-        match self.state {
+    fn wrong_state(&self) -> ErrorCode {
+        match self.state() {
             State::BindInProgress { .. } | State::ListenInProgress | State::ConnectInProgress { .. } => {
                 ErrorCode::Already
             }

@@ -1,4 +1,5 @@
-//! UDP: `udp-socket` of `wasi:sockets/udp` (0.2.12), and the two streams of datagrams that are made of it.
+//! UDP: `udp-socket` of `wasi:sockets/udp` (0.2.12), and the two streams of datagrams that are made of it; that of
+//! `wasi:sockets/types` (0.3.2), which sends and receives by itself.
 //!
 //! Every datagram is looked at by itself: where one goes is checked when it is sent, connected or not, and one that came
 //! from where no grant reaches is never shown to the guest.
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::address::AddressFamily;
 use super::policy::Use;
 use crate::count::Counted;
-use crate::host::poll::Ready;
+use crate::host::poll::{Ready, readable_bytes};
 use crate::host::{SharedFd, net};
 use crate::stream::Interest;
 use crate::{Capabilities, ErrorCode};
@@ -192,7 +193,8 @@ impl UdpSocket {
     /// `send` of 0.3: one datagram, to whom or to the peer.
     ///
     /// # Errors
-    /// As [`OutgoingDatagramStream::send`], and as [`UdpSocket::start_bind`].
+    /// As [`OutgoingDatagramStream::send`], and as [`UdpSocket::start_bind`]. Where it is not sent after it could have been, the
+    /// socket is bound all the same, as the kernel has it.
     pub fn send(
         &mut self,
         host: &mut Capabilities,
@@ -203,34 +205,53 @@ impl UdpSocket {
         self.end().send(self.family, host, call, data, remote, |host| self.bind_implicitly(host, call))
     }
 
-    /// `receive` of 0.3: the next datagram.
+    /// `receive` of 0.3: the next datagram. Nothing is held, or charged, before there is one.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidState`]: it is not bound. [`ErrorCode::WouldBlock`]: there is none yet. Else as
-    /// [`IncomingDatagramStream::receive`].
+    /// [`ErrorCode::InvalidState`]: it is not bound. [`ErrorCode::WouldBlock`]: there is none yet, or none for the guest among
+    /// the first [`MOST_DATAGRAMS`]. Else as [`IncomingDatagramStream::receive`].
     pub fn receive(&mut self, host: &mut Capabilities, call: &'static str) -> Result<IncomingDatagram, ErrorCode> {
         if self.state != State::Bound {
             return Err(ErrorCode::InvalidState);
         }
-        let received = IncomingDatagramStream { end: self.end(), failed: None }.receive(host, call, 1)?;
-        received.into_iter().next().ok_or(ErrorCode::WouldBlock)
+        let fd = self.fd.as_fd();
+        for _ in 0..MOST_DATAGRAMS {
+            if !net::is_ready(fd, Ready::Read)? {
+                break;
+            }
+            // Of the next one; none where it is an error that comes next, or a datagram without data.
+            let bytes = readable_bytes(fd).min(LARGEST_DATAGRAM as u64);
+            host.budget.must_have_room(bytes)?;
+            let mut data = Vec::with_capacity(bytes as usize);
+            let remote = net::receive_from(fd, &mut data)?;
+            if is_for_guest(self.remote, host, call, remote) {
+                return Ok(IncomingDatagram { data, remote });
+            }
+        }
+        Err(ErrorCode::WouldBlock)
     }
 
-    /// What has to happen before a call is worth making again that would have had to wait.
-    #[must_use]
-    pub fn readiness(&self, ready: Ready) -> Interest {
-        Interest::Descriptor(SharedFd::clone(&self.fd), ready)
+    /// What has to happen before a call is worth making again that would have had to wait: nothing, if it has happened since.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn readiness(&self, ready: Ready) -> Result<Interest, ErrorCode> {
+        if net::is_ready(self.fd.as_fd(), ready)? {
+            return Ok(Interest::Now);
+        }
+        Ok(Interest::Descriptor(SharedFd::clone(&self.fd), ready))
     }
 
     /// Takes the peer away, and leaves the socket bound as it is: of a port that it chose itself, Linux lets go with the
-    /// peer.
-    fn let_go(&self) -> Result<(), ErrorCode> {
-        let port = net::local_address(self.fd.as_fd())?.port();
-        net::disconnect(self.fd.as_fd())?;
-        let mut local = net::local_address(self.fd.as_fd())?;
+    /// peer. Where somebody else has it by then, the socket is bound no longer.
+    fn let_go(&mut self) -> Result<(), ErrorCode> {
+        let fd = self.fd.as_fd();
+        let port = net::local_address(fd)?.port();
+        net::disconnect(fd)?;
+        let mut local = net::local_address(fd)?;
         if local.port() != port {
             local.set_port(port);
-            net::bind(self.fd.as_fd(), local)?;
+            net::bind(fd, local).inspect_err(|_| self.state = State::Unbound)?;
         }
         Ok(())
     }
@@ -426,12 +447,11 @@ impl IncomingDatagramStream {
             }
             data.clear();
             match net::receive_from(fd, &mut data) {
-                Ok(from) if !self.end.remote.is_none_or(|remote| is_same(remote, from)) => {}
-                Ok(from) if !host.network.may_receive(&mut host.audit, call, from) => {}
-                Ok(remote) => {
+                Ok(remote) if is_for_guest(self.end.remote, host, call, remote) => {
                     bytes += data.len();
                     received.push(IncomingDatagram { data: data.as_slice().to_vec(), remote });
                 }
+                Ok(_) => {}
                 Err(ErrorCode::WouldBlock) => break,
                 Err(code) if received.is_empty() => return Err(code),
                 Err(code) => {
@@ -501,7 +521,16 @@ impl OutgoingDatagramStream {
     }
 }
 
-/// Whether two addresses are of the same peer; IPv6 has more in them than that.
+/// Whether a datagram from here is for the guest: from the peer, if there is one, and covered by a grant.
+fn is_for_guest(peer: Option<SocketAddr>, host: &mut Capabilities, call: &'static str, from: SocketAddr) -> bool {
+    peer.is_none_or(|peer| is_same(peer, from)) && host.network.may_receive(&mut host.audit, call, from)
+}
+
+/// Whether two addresses are of the same peer. IPv6 has more in them than that; but on a link, it matters on which.
 fn is_same(left: SocketAddr, right: SocketAddr) -> bool {
-    left.ip() == right.ip() && left.port() == right.port()
+    let link = |address| match address {
+        SocketAddr::V6(address) if address.ip().is_unicast_link_local() => address.scope_id(),
+        _ => 0,
+    };
+    left.ip() == right.ip() && left.port() == right.port() && link(left) == link(right)
 }

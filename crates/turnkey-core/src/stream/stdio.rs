@@ -158,6 +158,11 @@ impl HostStream {
         if self.can_wait() { Interest::Descriptor(SharedFd::clone(&self.fd), ready) } else { Interest::Now }
     }
 
+    /// Whether a call on it can be told not to wait: else it has to be asked first whether it would.
+    const fn can_do_without_waiting(&self) -> bool {
+        matches!(self.kind, FileKind::Fifo | FileKind::Socket)
+    }
+
     /// Whether reading and writing can wait: of a file, never.
     const fn can_wait(&self) -> bool {
         !matches!(self.kind, FileKind::RegularFile)
@@ -210,6 +215,12 @@ impl StandardInput {
         let StandardInput::Host(stream) = self else {
             return Ok(0);
         };
+        if wait == Wait::Never && stream.can_do_without_waiting() {
+            match io::read_now(stream.fd.as_fd(), buffers) {
+                Err(ErrorCode::Unsupported) => {}
+                result => return Ok(result?),
+            }
+        }
         stream.ready(Ready::Read, wait)?;
         Ok(io::read(stream.fd.as_fd(), buffers)?)
     }
@@ -230,7 +241,7 @@ impl StandardOutput {
 
     /// Writes in one system call, holding nothing back: a full disk or a closed pipe is known at once.
     ///
-    /// Where the call must not wait for longer than it may, it writes no more than a pipe takes without waiting.
+    /// Where the call must not wait for longer than it may, it writes no more than is taken without waiting.
     ///
     /// # Errors
     /// What the operating system says; [`ErrorCode::WouldBlock`] or the end of the guest's time, as the wait says.
@@ -241,6 +252,12 @@ impl StandardOutput {
         };
         if wait == Wait::Forever || !stream.can_wait() {
             return Ok(io::write(stream.fd.as_fd(), buffers)?);
+        }
+        if wait == Wait::Never && stream.can_do_without_waiting() {
+            match io::write_now(stream.fd.as_fd(), buffers) {
+                Err(ErrorCode::Unsupported) => {}
+                result => return Ok(result?),
+            }
         }
         stream.ready(Ready::Write, wait)?;
         Ok(io::write(stream.fd.as_fd(), &buffers.first(PIPE_BUF))?)

@@ -16,9 +16,12 @@ use turnkey_core::stream::{Interest, Wait, Waiting};
 use turnkey_core::{Capabilities, Grants};
 
 const CALL: &str = "test";
+/// Whatever takes longer than this hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 const FAMILIES: [AddressFamily; 2] = [AddressFamily::Ipv4, AddressFamily::Ipv6];
 
-/// A guest that has these grants, and ten seconds for whatever it waits for.
+/// A guest that has these grants, and some time for whatever it waits for.
 fn guest(allowed: &[&str]) -> Capabilities {
     guest_with(allowed, &[], Limits::default())
 }
@@ -31,7 +34,7 @@ fn guest_with(allowed: &[&str], hosts: &[(&str, &str)], limits: Limits) -> Capab
         hosts: hosts.iter().map(|(name, address)| (name.to_string(), ip(address))).collect(),
         ..Grants::default()
     };
-    Capabilities::new(grants, Limits { timeout: Some(Duration::from_secs(10)), ..limits }).unwrap()
+    Capabilities::new(grants, Limits { timeout: Some(PATIENCE), ..limits }).unwrap()
 }
 
 /// A guest that may do everything with the network.

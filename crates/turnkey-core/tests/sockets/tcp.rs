@@ -1,15 +1,18 @@
 //! TCP: the standard's states, who may bind and connect to what, and what comes of a connection.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::os::fd::AsFd;
 
 use turnkey_core::host::buffers::Buffers;
+use turnkey_core::host::poll::Ready;
 use turnkey_core::limits::{Limit, Limits};
 use turnkey_core::sockets::tcp::{Directions, ReceiveFlags};
 use turnkey_core::sockets::{AddressFamily, TcpConnection, TcpSocket};
 use turnkey_core::stream::{Interest, Interruption, Wait};
 use turnkey_core::{Capabilities, ErrorCode};
 
-use super::{CALL, FAMILIES, anything, at, guest, guest_with, happened, loopback, refused, wait};
+use super::{CALL, FAMILIES, PATIENCE, anything, at, guest, guest_with, happened, loopback, refused, wait};
 
 const RECEIVE: Directions = Directions { receive: true, send: false };
 const SEND: Directions = Directions { receive: false, send: true };
@@ -60,6 +63,41 @@ fn receive(connection: &TcpConnection, wait: Wait) -> Result<Vec<u8>, Interrupti
     let mut data = [0; 64];
     let (bytes, _) = connection.receive(&mut Buffers::whole(&mut data), ReceiveFlags::default(), wait)?;
     Ok(data[..bytes].to_vec())
+}
+
+fn readable(connection: &TcpConnection) -> Interest {
+    Interest::Descriptor(connection.shared(), Ready::Read)
+}
+
+/// A connection to a peer that is none of the guest's, and the peer.
+fn with_peer(host: &mut Capabilities) -> (TcpSocket, TcpConnection, std::net::TcpStream) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut socket = TcpSocket::new(host, AddressFamily::Ipv4).unwrap();
+    let connection = connect(host, &mut socket, listener.local_addr().unwrap()).unwrap();
+    let (peer, _) = listener.accept().unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    (socket, connection, peer)
+}
+
+/// Breaks the connection off, and waits until the guest's side has heard of it.
+fn reset(host: &mut Capabilities, peer: std::net::TcpStream, connection: &TcpConnection) {
+    rustix::net::sockopt::set_socket_linger(&peer, Some(std::time::Duration::ZERO)).unwrap();
+    drop(peer);
+    // A peer that has ended before is readable by that alone, so that this is looked for where the kernel keeps it.
+    let gone = || rustix::net::getpeername(connection.shared().as_fd()).is_err();
+    let late = std::time::Instant::now() + PATIENCE;
+    while !gone() {
+        assert!(std::time::Instant::now() < late);
+        std::thread::yield_now();
+    }
+    assert!(happened(host, readable(connection)));
+}
+
+/// All that comes until the end, or what came instead of one.
+fn rest(mut peer: std::net::TcpStream) -> (Vec<u8>, Option<ErrorKind>) {
+    let mut came = Vec::new();
+    let ended = peer.read_to_end(&mut came);
+    (came, ended.err().map(|error| error.kind()))
 }
 
 /// What each method says that the state alone decides, in the order of the names here.
@@ -309,8 +347,7 @@ fn shutting_down_ends_one_direction_and_leaves_the_other() {
     assert_eq!(send(&pair.to_client, b"still here"), Ok(10));
     assert_eq!(receive(&pair.to_server, Wait::Forever), Ok(b"still here".to_vec()));
     assert_eq!(send(&pair.to_client, b"unread"), Ok(6));
-    let unread = Interest::Descriptor(pair.to_server.shared(), turnkey_core::host::poll::Ready::Read);
-    wait(host, unread);
+    wait(host, readable(&pair.to_server));
     assert_eq!(pair.client.shutdown(RECEIVE), Ok(()));
     assert_eq!(receive(&pair.to_server, Wait::Never), Ok(Vec::new()));
     assert_eq!(pair.client.shutdown(BOTH), Ok(()));
@@ -502,4 +539,291 @@ fn a_socket_of_ipv6_hears_nothing_of_ipv4() {
     assert_eq!(result.err(), Some(ErrorCode::ConnectionRefused));
     let mut client = TcpSocket::new(host, AddressFamily::Ipv6).unwrap();
     assert!(connect(host, &mut client, loopback(AddressFamily::Ipv6, port)).is_ok());
+}
+
+#[test]
+fn a_socket_that_was_not_bound_listens_at_any_free_port_if_that_is_granted() {
+    for (family, local) in FAMILIES.into_iter().zip(["0.0.0.0:0", "[::]:0"]) {
+        let host = &mut guest(&["tcp-listen=127.0.0.1:*", "tcp-listen=[::1]:*"]);
+        let mut socket = TcpSocket::new(host, family).unwrap();
+        assert_eq!(socket.listen(host, CALL).err(), Some(ErrorCode::Access));
+        assert_eq!(refused(host), [format!("--allow tcp-listen={local}")]);
+        // Nothing was done.
+        assert_eq!(socket.local_address(), Err(ErrorCode::InvalidState));
+        assert_eq!(socket.start_bind(host, CALL, loopback(family, 0)), Ok(()));
+
+        let host = &mut guest(&[&format!("tcp-listen={local}")]);
+        let mut socket = TcpSocket::new(host, family).unwrap();
+        let acceptor = socket.listen(host, CALL).unwrap();
+        assert!(socket.is_listening());
+        let bound = socket.local_address().unwrap();
+        assert!(bound.ip().is_unspecified() && bound.port() > 0);
+        assert_eq!(socket.listen(host, CALL).err(), Some(ErrorCode::InvalidState));
+        assert_eq!(socket.start_bind(host, CALL, at(local)), Err(ErrorCode::InvalidState));
+        let client = std::net::TcpStream::connect(loopback(family, bound.port())).unwrap();
+        wait(host, acceptor.interest());
+        let (accepted, _) = acceptor.accept(host).unwrap();
+        assert_eq!(accepted.remote_address(), Ok(client.local_addr().unwrap()));
+    }
+}
+
+#[test]
+fn listening_in_one_step_leaves_a_socket_as_it_was_where_it_fails() {
+    let host = &mut anything();
+    let mut first = bound(host, at("127.0.0.1:0"));
+    let local = first.local_address().unwrap();
+    let mut second = bound(host, local);
+    let listening = first.listen(host, CALL).unwrap();
+    assert_eq!(second.listen(host, CALL).err(), Some(ErrorCode::AddressInUse));
+    assert_eq!(answers(host, &mut second), [NO, NO, NO, STATE, None, STATE, STATE, ARGUMENT]);
+    assert!(!second.is_listening());
+    drop((first, listening));
+    assert!(second.listen(host, CALL).is_ok());
+    let mut connected = pair(host, AddressFamily::Ipv4).client;
+    assert_eq!(connected.listen(host, CALL).err(), Some(ErrorCode::InvalidState));
+}
+
+#[test]
+fn who_accepts_goes_on_without_the_socket_and_the_socket_listens_on_without() {
+    let host = &mut anything();
+    let mut socket = bound(host, at("127.0.0.1:0"));
+    let local = socket.local_address().unwrap();
+    drop(socket.listen(host, CALL).unwrap());
+    let _client = std::net::TcpStream::connect(local).unwrap();
+    wait(host, socket.interest());
+    let (accepted, _) = socket.accept(host).unwrap();
+    drop(socket);
+    // One that was accepted keeps no port.
+    assert_eq!(
+        std::net::TcpStream::connect(local).map_err(|error| error.kind()).err(),
+        Some(ErrorKind::ConnectionRefused)
+    );
+    drop(accepted);
+
+    let mut socket = bound(host, at("127.0.0.1:0"));
+    let local = socket.local_address().unwrap();
+    let acceptor = socket.listen(host, CALL).unwrap();
+    drop(socket);
+    let _client = std::net::TcpStream::connect(local).unwrap();
+    wait(host, acceptor.interest());
+    assert!(acceptor.accept(host).is_ok());
+}
+
+#[test]
+fn somebody_who_came_and_went_is_passed_over() {
+    let host = &mut anything();
+    let listener = listening(host, AddressFamily::Ipv4);
+    let client = std::net::TcpStream::connect(listener.local_address().unwrap()).unwrap();
+    rustix::net::sockopt::set_socket_linger(&client, Some(std::time::Duration::ZERO)).unwrap();
+    drop(client);
+    wait(host, listener.interest());
+    assert_eq!(listener.accept(host).err(), Some(ErrorCode::ConnectionAborted));
+    assert_eq!(listener.accept(host).err(), Some(ErrorCode::WouldBlock));
+}
+
+/// A socket whose connection is not answered: somebody listens, and nobody is let in any more.
+fn unanswered(host: &mut Capabilities) -> (TcpSocket, TcpSocket, Vec<std::net::TcpStream>) {
+    let mut listener = bound(host, at("127.0.0.1:0"));
+    listener.set_listen_backlog_size(1).unwrap();
+    listener.listen(host, CALL).unwrap();
+    let local = listener.local_address().unwrap();
+    // Linux lets in one more than it is told.
+    let inside = (0..2).map(|_| std::net::TcpStream::connect(local).unwrap()).collect();
+    let mut socket = TcpSocket::new(host, AddressFamily::Ipv4).unwrap();
+    socket.start_connect(host, CALL, local).unwrap();
+    assert_eq!(socket.finish_connect().err(), Some(ErrorCode::WouldBlock));
+    (socket, listener, inside)
+}
+
+/// Whether the kernel has a connection of this address that is being made.
+fn is_being_made(local: SocketAddr) -> bool {
+    let SocketAddr::V4(local) = local else { panic!("{local}") };
+    let here = format!("{:08X}:{:04X}", u32::from(*local.ip()).swap_bytes(), local.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().any(|row| {
+        let columns: Vec<&str> = row.split_whitespace().collect();
+        columns[1] == here && columns[3] == "02"
+    })
+}
+
+#[test]
+fn an_attempt_that_is_given_up_ends_and_closes_its_socket() {
+    let host = &mut anything();
+    let (mut socket, _listener, _inside) = unanswered(host);
+    let local = socket.local_address().unwrap();
+    assert!(is_being_made(local));
+    let attempt = socket.attempt().unwrap();
+    assert_eq!(socket.finish_connect().err(), Some(ErrorCode::WouldBlock));
+    drop(attempt);
+    assert!(!is_being_made(local));
+    assert_eq!(answers(host, &mut socket), [NO, NO, NO, STATE, STATE, STATE, STATE, STATE]);
+    assert_eq!(socket.listen(host, CALL).err(), Some(ErrorCode::InvalidState));
+    assert_eq!(socket.keep_alive_enabled(), Err(ErrorCode::InvalidState));
+    assert_eq!(socket.set_listen_backlog_size(1), Err(ErrorCode::InvalidState));
+    assert!(socket.attempt().is_none() && socket.connection().is_none());
+    assert!(happened(host, socket.interest()));
+}
+
+#[test]
+fn an_attempt_that_nobody_has_goes_on_with_its_socket() {
+    let host = &mut anything();
+    let (mut socket, listener, _inside) = unanswered(host);
+    let _ = (listener.accept(host).unwrap(), listener.accept(host).unwrap());
+    // The kernel asks again after a second.
+    wait(host, socket.interest());
+    assert!(socket.finish_connect().is_ok());
+}
+
+#[test]
+fn an_attempt_is_given_up_even_if_the_peer_has_answered() {
+    let host = &mut anything();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut socket = TcpSocket::new(host, AddressFamily::Ipv4).unwrap();
+    socket.start_connect(host, CALL, listener.local_addr().unwrap()).unwrap();
+    let attempt = socket.attempt();
+    let (peer, _) = listener.accept().unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    drop(attempt);
+    assert_eq!(rest(peer), (Vec::new(), Some(ErrorKind::ConnectionReset)));
+    assert_eq!(socket.finish_connect().err(), Some(ErrorCode::NotInProgress));
+}
+
+#[test]
+fn an_attempt_that_came_to_its_end_is_nothing_to_give_up() {
+    let host = &mut anything();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut socket = TcpSocket::new(host, AddressFamily::Ipv4).unwrap();
+    socket.start_connect(host, CALL, listener.local_addr().unwrap()).unwrap();
+    let attempt = socket.attempt();
+    wait(host, socket.interest());
+    let connection = socket.finish_connect().unwrap();
+    drop(attempt);
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.write_all(b"hello").unwrap();
+    assert_eq!(receive(&connection, Wait::Forever), Ok(b"hello".to_vec()));
+    assert!(socket.attempt().is_none());
+
+    let mut socket = TcpSocket::new(host, AddressFamily::Ipv4).unwrap();
+    let nobody = bound(host, at("127.0.0.1:0"));
+    socket.start_connect(host, CALL, nobody.local_address().unwrap()).unwrap();
+    let attempt = socket.attempt();
+    wait(host, socket.interest());
+    assert_eq!(socket.finish_connect().err(), Some(ErrorCode::ConnectionRefused));
+    drop(attempt);
+    assert_eq!(answers(host, &mut socket), [NO, NO, NO, STATE, STATE, STATE, STATE, STATE]);
+}
+
+const RESET: Interruption = Interruption::Failed(ErrorCode::ConnectionReset);
+const BROKEN: Interruption = Interruption::Failed(ErrorCode::Pipe);
+
+#[test]
+fn a_reset_is_never_taken_for_an_end_whoever_heard_of_it_first() {
+    let host = &mut anything();
+    let (_socket, connection, peer) = with_peer(host);
+    reset(host, peer, &connection);
+    assert_eq!(send(&connection, b"a"), Err(RESET));
+    for _ in 0..2 {
+        assert_eq!(receive(&connection, Wait::Never), Err(RESET));
+        assert_eq!(send(&connection, b"a"), Err(RESET));
+    }
+    let (_socket, connection, peer) = with_peer(host);
+    reset(host, peer, &connection);
+    assert_eq!(receive(&connection, Wait::Never), Err(RESET));
+    assert_eq!(send(&connection, b"a"), Err(RESET));
+    assert_eq!(connection.end_sending(), Err(ErrorCode::ConnectionReset));
+    let (_socket, connection, peer) = with_peer(host);
+    reset(host, peer, &connection);
+    assert_eq!(connection.end_sending(), Err(ErrorCode::ConnectionReset));
+    assert_eq!(receive(&connection, Wait::Never), Err(RESET));
+}
+
+#[test]
+fn what_came_before_a_reset_comes_before_it() {
+    let host = &mut anything();
+    let (_socket, connection, mut peer) = with_peer(host);
+    peer.write_all(b"last words").unwrap();
+    wait(host, readable(&connection));
+    reset(host, peer, &connection);
+    assert_eq!(send(&connection, b"a"), Err(RESET));
+    // A read of nothing tells nothing.
+    let nothing = connection.receive(&mut Buffers::whole(&mut []), ReceiveFlags::default(), Wait::Never);
+    assert_eq!(nothing, Ok((0, false)));
+    assert_eq!(receive(&connection, Wait::Never), Ok(b"last words".to_vec()));
+    assert_eq!(receive(&connection, Wait::Never), Err(RESET));
+}
+
+#[test]
+fn an_end_stays_an_end_whatever_comes_after_it() {
+    let host = &mut anything();
+    let (_socket, connection, peer) = with_peer(host);
+    peer.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(receive(&connection, Wait::Forever), Ok(Vec::new()));
+    reset(host, peer, &connection);
+    assert_eq!(receive(&connection, Wait::Never), Ok(Vec::new()));
+    assert_eq!(send(&connection, b"a"), Err(BROKEN));
+    assert_eq!(connection.end_sending(), Err(ErrorCode::Pipe));
+    assert_eq!(receive(&connection, Wait::Never), Ok(Vec::new()));
+    // Also one that was not read before the rest was broken off.
+    let (_socket, connection, peer) = with_peer(host);
+    peer.shutdown(Shutdown::Write).unwrap();
+    wait(host, readable(&connection));
+    reset(host, peer, &connection);
+    assert_eq!(send(&connection, b"a"), Err(BROKEN));
+    assert_eq!(receive(&connection, Wait::Never), Ok(Vec::new()));
+}
+
+#[test]
+fn sending_ends_where_its_connection_is_there() {
+    let host = &mut anything();
+    let (_socket, connection, peer) = with_peer(host);
+    assert_eq!(send(&connection, b"all"), Ok(3));
+    assert_eq!(connection.end_sending(), Ok(()));
+    assert_eq!(send(&connection, b"more"), Err(BROKEN));
+    assert_eq!(rest(peer), (b"all".to_vec(), None));
+    assert_eq!(receive(&connection, Wait::Forever), Ok(Vec::new()));
+    // Both have ended, and nothing has failed.
+    let (_socket, connection, peer) = with_peer(host);
+    peer.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(receive(&connection, Wait::Forever), Ok(Vec::new()));
+    assert_eq!(connection.end_sending(), Ok(()));
+}
+
+#[test]
+fn who_receives_no_more_hears_nothing_and_its_peer_is_not_reset_for_what_was_unread() {
+    let host = &mut anything();
+    let unread = [7; 100_000];
+    for stop in [true, false] {
+        let (socket, connection, mut peer) = with_peer(host);
+        peer.write_all(&unread).unwrap();
+        wait(host, readable(&connection));
+        assert_eq!(send(&connection, b"answer"), Ok(6));
+        if stop {
+            connection.stop_receiving();
+            assert_eq!(receive(&connection, Wait::Never), Ok(Vec::new()));
+            peer.write_all(&unread).unwrap();
+            assert_eq!(receive(&connection, Wait::Never), Ok(Vec::new()));
+        }
+        drop(socket);
+        drop(connection);
+        let (came, ended) = rest(peer);
+        assert_eq!(ended, (!stop).then_some(ErrorKind::ConnectionReset));
+        assert!(!stop || came == b"answer");
+    }
+    // The same for who shuts that direction down.
+    let (mut socket, connection, mut peer) = with_peer(host);
+    peer.write_all(&unread).unwrap();
+    wait(host, readable(&connection));
+    socket.shutdown(RECEIVE).unwrap();
+    drop((socket, connection));
+    assert_eq!(rest(peer), (Vec::new(), None));
+}
+
+#[test]
+fn receiving_no_more_is_no_failure_of_a_connection_that_is_gone() {
+    let host = &mut anything();
+    let (_socket, connection, peer) = with_peer(host);
+    reset(host, peer, &connection);
+    connection.stop_receiving();
+    assert_eq!(receive(&connection, Wait::Never), Ok(Vec::new()));
+    assert_eq!(send(&connection, b"a"), Err(RESET));
 }

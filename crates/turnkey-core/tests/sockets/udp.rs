@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
+use turnkey_core::host::poll::Ready;
 use turnkey_core::limits::Limits;
 use turnkey_core::sockets::udp::{IncomingDatagram, IncomingDatagramStream, MOST_DATAGRAMS, OutgoingDatagramStream};
 use turnkey_core::sockets::{AddressFamily, UdpSocket};
+use turnkey_core::stream::Interest;
 use turnkey_core::{Capabilities, ErrorCode};
 
 use super::{CALL, FAMILIES, anything, at, guest, guest_with, happened, loopback, refused, wait};
@@ -330,4 +332,301 @@ fn a_socket_of_ipv6_hears_nothing_of_ipv4() {
     sender.send_to(b"b", loopback(AddressFamily::Ipv6, port)).unwrap();
     let received = receive(host, &mut incoming).unwrap();
     assert_eq!(received.iter().map(|datagram| &*datagram.data).collect::<Vec<_>>(), [b"b"]);
+}
+
+/// Below: what 0.3 has instead of streams. Somebody else's socket, which does not wait.
+fn native(local: &str) -> (std::net::UdpSocket, SocketAddr) {
+    let socket = std::net::UdpSocket::bind(local).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let local = socket.local_addr().unwrap();
+    (socket, local)
+}
+
+/// The next datagram, once it is there.
+fn next(host: &mut Capabilities, socket: &mut UdpSocket) -> Result<(String, SocketAddr), ErrorCode> {
+    loop {
+        match socket.receive(host, CALL) {
+            Err(ErrorCode::WouldBlock) => {
+                let interest = socket.readiness(Ready::Read).unwrap();
+                wait(host, interest);
+            }
+            received => {
+                return received.map(|it| (String::from_utf8_lossy(&it.data).into_owned(), it.remote));
+            }
+        }
+    }
+}
+
+fn is_waiting(socket: &UdpSocket) -> bool {
+    matches!(socket.readiness(Ready::Read), Ok(Interest::Descriptor(..)))
+}
+
+/// What a native socket has got, in the order in which it came.
+fn got(socket: &std::net::UdpSocket) -> Vec<String> {
+    let mut data = [0; 64];
+    let mut got = Vec::new();
+    while let Ok(bytes) = socket.recv(&mut data) {
+        got.push(String::from_utf8_lossy(&data[..bytes]).into_owned());
+    }
+    got
+}
+
+#[test]
+fn receiving_needs_a_bound_socket_and_binds_none() {
+    let host = &mut anything();
+    let mut socket = UdpSocket::new(host, AddressFamily::Ipv4).unwrap();
+    for _ in 0..2 {
+        assert_eq!(socket.receive(host, CALL), Err(ErrorCode::InvalidState));
+        assert_eq!(socket.local_address(), Err(ErrorCode::InvalidState));
+    }
+    assert_eq!(socket.start_bind(host, CALL, at("127.0.0.1:0")), Ok(()));
+    assert_eq!(socket.receive(host, CALL), Err(ErrorCode::InvalidState));
+    socket.finish_bind().unwrap();
+    assert_eq!(socket.receive(host, CALL), Err(ErrorCode::WouldBlock));
+}
+
+#[test]
+fn sending_binds_a_socket_to_any_free_port_and_gives_it_no_peer() {
+    let host = &mut anything();
+    let (peer, remote) = native("127.0.0.1:0");
+    let mut socket = UdpSocket::new(host, AddressFamily::Ipv4).unwrap();
+    assert_eq!(socket.send(host, CALL, b"hello", Some(remote)), Ok(()));
+    let local = socket.local_address().unwrap();
+    assert!(local.ip().is_unspecified() && local.port() > 0);
+    assert_eq!(socket.remote_address(), Err(ErrorCode::InvalidState));
+    assert_eq!(socket.start_bind(host, CALL, at("127.0.0.1:0")), Err(ErrorCode::InvalidState));
+    assert_eq!(got(&peer), ["hello"]);
+    peer.send_to(b"hello yourself", loopback(AddressFamily::Ipv4, local.port())).unwrap();
+    assert_eq!(next(host, &mut socket), Ok(("hello yourself".into(), remote)));
+    assert_eq!(socket.send(host, CALL, b"again", Some(remote)), Ok(()));
+    assert_eq!(socket.local_address(), Ok(local));
+}
+
+#[test]
+fn where_a_datagram_goes_is_looked_at_before_anything_is_done() {
+    let host = &mut anything();
+    for (family, remote) in [
+        (AddressFamily::Ipv4, Some("[::1]:1")),
+        (AddressFamily::Ipv4, Some("0.0.0.0:1")),
+        (AddressFamily::Ipv4, Some("127.0.0.1:0")),
+        (AddressFamily::Ipv4, None),
+        (AddressFamily::Ipv6, Some("127.0.0.1:1")),
+        (AddressFamily::Ipv6, Some("[::]:1")),
+        (AddressFamily::Ipv6, Some("[::1]:0")),
+        (AddressFamily::Ipv6, Some("[::ffff:127.0.0.1]:1")),
+        (AddressFamily::Ipv6, None),
+    ] {
+        let mut socket = UdpSocket::new(host, family).unwrap();
+        assert_eq!(socket.send(host, CALL, b"a", remote.map(at)), Err(ErrorCode::Invalid), "{remote:?}");
+        if let Some(remote) = remote {
+            assert_eq!(socket.connect(host, CALL, at(remote)), Err(ErrorCode::Invalid), "{remote}");
+        }
+        assert_eq!(socket.local_address(), Err(ErrorCode::InvalidState), "{remote:?}");
+        assert_eq!(socket.start_bind(host, CALL, loopback(family, 0)), Ok(()), "{remote:?}");
+    }
+}
+
+#[test]
+fn connecting_binds_a_socket_and_the_last_peer_is_the_one() {
+    let host = &mut anything();
+    for (family, any) in FAMILIES.into_iter().zip(["127.0.0.1:0", "[::1]:0"]) {
+        let ((first, one), (second, other)) = (native(any), native(any));
+        let mut socket = UdpSocket::new(host, family).unwrap();
+        assert_eq!(socket.disconnect(), Err(ErrorCode::InvalidState));
+        assert_eq!(socket.connect(host, CALL, one), Ok(()));
+        let local = socket.local_address().unwrap();
+        assert_eq!((local.ip(), socket.remote_address()), (one.ip(), Ok(one)));
+        assert_eq!(socket.start_bind(host, CALL, at(any)), Err(ErrorCode::InvalidState));
+        assert_eq!(socket.send(host, CALL, b"to nobody else", None), Ok(()));
+        assert_eq!(socket.send(host, CALL, b"by its address", Some(one)), Ok(()));
+        assert_eq!(socket.send(host, CALL, b"a", Some(other)), Err(ErrorCode::Invalid));
+        assert_eq!((got(&first).len(), got(&second).len()), (2, 0));
+        // One that came from the first is not for who has another peer.
+        first.send_to(b"late", local).unwrap();
+        assert_eq!(socket.connect(host, CALL, other), Ok(()));
+        assert_eq!((socket.local_address(), socket.remote_address()), (Ok(local), Ok(other)));
+        let _ = first.send_to(b"later", local);
+        second.send_to(b"for you", local).unwrap();
+        assert_eq!(next(host, &mut socket), Ok(("for you".into(), other)));
+        assert_eq!(socket.receive(host, CALL), Err(ErrorCode::WouldBlock));
+        assert_eq!(socket.send(host, CALL, b"a", Some(one)), Err(ErrorCode::Invalid));
+    }
+}
+
+#[test]
+fn a_socket_without_its_peer_is_bound_where_it_was_and_hears_all() {
+    let host = &mut anything();
+    let ((first, one), (second, other)) = (native("127.0.0.1:0"), native("127.0.0.1:0"));
+    for mut socket in [UdpSocket::new(host, AddressFamily::Ipv4).unwrap(), bound(host, at("127.0.0.1:0"))] {
+        socket.connect(host, CALL, one).unwrap();
+        let port = socket.local_address().unwrap().port();
+        assert_eq!(socket.disconnect(), Ok(()));
+        assert_eq!(socket.disconnect(), Err(ErrorCode::InvalidState));
+        assert_eq!(socket.remote_address(), Err(ErrorCode::InvalidState));
+        assert_eq!(socket.local_address().unwrap().port(), port);
+        assert_eq!(socket.send(host, CALL, b"a", None), Err(ErrorCode::Invalid));
+        for sender in [&second, &first] {
+            sender.send_to(b"to all", loopback(AddressFamily::Ipv4, port)).unwrap();
+        }
+        assert_eq!(next(host, &mut socket), Ok(("to all".into(), other)));
+        assert_eq!(next(host, &mut socket), Ok(("to all".into(), one)));
+        assert_eq!(socket.send(host, CALL, b"anybody", Some(other)), Ok(()));
+        assert_eq!(got(&second), ["anybody"]);
+    }
+}
+
+#[test]
+fn a_peer_that_cannot_be_had_leaves_the_socket_bound_and_without_one() {
+    let host = &mut anything();
+    let (_peer, remote) = native("127.0.0.1:0");
+    let mut socket = UdpSocket::new(host, AddressFamily::Ipv4).unwrap();
+    assert_eq!(socket.connect(host, CALL, at("255.255.255.255:9")), Err(ErrorCode::Access));
+    assert_ne!(socket.local_address().unwrap().port(), 0);
+    assert_eq!(socket.remote_address(), Err(ErrorCode::InvalidState));
+    assert_eq!(socket.receive(host, CALL), Err(ErrorCode::WouldBlock));
+    socket.connect(host, CALL, remote).unwrap();
+    assert_eq!(socket.connect(host, CALL, at("255.255.255.255:9")), Err(ErrorCode::Access));
+    assert_eq!(socket.remote_address(), Err(ErrorCode::InvalidState));
+    assert_eq!(socket.send(host, CALL, b"a", None), Err(ErrorCode::Invalid));
+}
+
+#[test]
+fn a_port_that_somebody_else_has_taken_leaves_the_socket_unbound() {
+    let host = &mut anything();
+    let (_peer, remote) = native("127.0.0.1:0");
+    let mut socket = UdpSocket::new(host, AddressFamily::Ipv4).unwrap();
+    socket.connect(host, CALL, remote).unwrap();
+    // As long as it has a peer it is at one address, and its port is free at another; then it would be at all of them again.
+    let taken = SocketAddr::from(([127, 0, 0, 2], socket.local_address().unwrap().port()));
+    let _other = std::net::UdpSocket::bind(taken).unwrap();
+    assert_eq!(socket.disconnect(), Err(ErrorCode::AddressInUse));
+    assert_eq!(socket.local_address(), Err(ErrorCode::InvalidState));
+    assert_eq!(socket.remote_address(), Err(ErrorCode::InvalidState));
+    assert_eq!(socket.receive(host, CALL), Err(ErrorCode::InvalidState));
+    assert_eq!(socket.start_bind(host, CALL, at("127.0.0.1:0")), Ok(()));
+}
+
+#[test]
+fn a_datagram_is_as_large_as_its_family_lets_it_be() {
+    let host = &mut anything();
+    for (family, largest) in FAMILIES.into_iter().zip([65_507, 65_527]) {
+        let mut here = UdpSocket::new(host, family).unwrap();
+        let mut there = bound(host, loopback(family, 0));
+        let remote = there.local_address().unwrap();
+        for bytes in [largest + 1, 65_535, 65_536, 1 << 20] {
+            let sent = here.send(host, CALL, &vec![7; bytes], Some(remote));
+            assert_eq!(sent, Err(ErrorCode::MessageSize), "{bytes}");
+            // As the kernel has it.
+            assert_ne!(here.local_address().unwrap().port(), 0);
+        }
+        assert_eq!(here.send(host, CALL, b"", Some(remote)), Ok(()));
+        assert_eq!(here.send(host, CALL, &vec![7; largest], Some(remote)), Ok(()));
+        wait(host, there.readiness(Ready::Read).unwrap());
+        assert_eq!(there.receive(host, CALL).unwrap().data, b"");
+        assert_eq!(there.receive(host, CALL).unwrap().data, vec![7; largest]);
+        assert!(is_waiting(&there));
+    }
+}
+
+#[test]
+fn whoever_waits_for_a_datagram_pays_for_none() {
+    let host = &mut guest_with(&["network"], &[], Limits { host_bytes: 1000, ..Limits::default() });
+    let mut socket = bound(host, at("127.0.0.1:0"));
+    let local = socket.local_address().unwrap();
+    assert_eq!(socket.receive(host, CALL), Err(ErrorCode::WouldBlock));
+    let (peer, _) = native("127.0.0.1:0");
+    for bytes in [1000, 1001] {
+        peer.send_to(&vec![7; bytes], local).unwrap();
+    }
+    wait(host, socket.readiness(Ready::Read).unwrap());
+    assert_eq!(socket.receive(host, CALL).unwrap().data, [7; 1000]);
+    // One that cannot be paid for stays.
+    for _ in 0..2 {
+        assert_eq!(socket.receive(host, CALL), Err(ErrorCode::InsufficientMemory));
+        assert!(!is_waiting(&socket));
+    }
+    assert_eq!(host.budget.used(), 0);
+}
+
+#[test]
+fn datagrams_that_no_grant_covers_take_a_bounded_turn_and_hide_none_that_one_does() {
+    let ((friend, one), (foe, _)) = (native("127.0.0.1:0"), native("127.0.0.2:0"));
+    let host = &mut guest(&["udp=127.0.0.1:*", "udp-bind=127.0.0.1:0"]);
+    let mut socket = bound(host, at("127.0.0.1:0"));
+    socket.set_receive_buffer_size(1 << 20).unwrap();
+    let local = socket.local_address().unwrap();
+    for _ in 0..=MOST_DATAGRAMS {
+        foe.send_to(b"bad", local).unwrap();
+    }
+    friend.send_to(b"good", local).unwrap();
+    assert_eq!(socket.receive(host, CALL), Err(ErrorCode::WouldBlock));
+    // It is not waited for what is there already.
+    assert!(matches!(socket.readiness(Ready::Read), Ok(Interest::Now)));
+    assert_eq!(host.audit.refusals()[0].count as usize, MOST_DATAGRAMS);
+    assert_eq!(socket.receive(host, CALL).unwrap(), IncomingDatagram { data: b"good".to_vec(), remote: one });
+    assert!(is_waiting(&socket));
+}
+
+#[test]
+fn what_became_of_a_datagram_is_told_once_to_whoever_sends_or_receives_next() {
+    let host = &mut anything();
+    let nobody = bound(host, at("127.0.0.1:0")).local_address().unwrap();
+    let mut socket = UdpSocket::new(host, AddressFamily::Ipv4).unwrap();
+    socket.connect(host, CALL, nobody).unwrap();
+    socket.send(host, CALL, b"anybody?", None).unwrap();
+    assert_eq!(next(host, &mut socket), Err(ErrorCode::ConnectionRefused));
+    assert_eq!(socket.receive(host, CALL), Err(ErrorCode::WouldBlock));
+    socket.send(host, CALL, b"anybody?", None).unwrap();
+    wait(host, socket.readiness(Ready::Read).unwrap());
+    let somebody = std::net::UdpSocket::bind(nobody).unwrap();
+    assert_eq!(socket.send(host, CALL, b"not sent", None), Err(ErrorCode::ConnectionRefused));
+    assert_eq!(socket.send(host, CALL, b"sent", None), Ok(()));
+    somebody.set_nonblocking(true).unwrap();
+    assert_eq!(got(&somebody), ["sent"]);
+}
+
+/// GHSA-hmmr-87qq-258j: a peer is one to send to, and is granted as such, each time that something is sent.
+#[test]
+fn no_peer_is_had_that_nothing_may_be_sent_to() {
+    let ((friend, granted), (foe, denied)) = (native("127.0.0.1:0"), native("127.0.0.1:0"));
+    for bind in [false, true] {
+        let host = &mut guest(&[&format!("udp={granted}"), "udp-bind=127.0.0.1:0"]);
+        let mut socket = UdpSocket::new(host, AddressFamily::Ipv4).unwrap();
+        if bind {
+            socket = bound(host, at("127.0.0.1:0"));
+        }
+        assert_eq!(socket.connect(host, CALL, denied), Err(ErrorCode::Access));
+        assert_eq!(socket.local_address().is_ok(), bind, "nothing was done");
+        assert_eq!(socket.send(host, CALL, b"bad", None), Err(ErrorCode::Invalid));
+        assert_eq!(socket.send(host, CALL, b"bad", Some(denied)), Err(ErrorCode::Access));
+        socket.connect(host, CALL, granted).unwrap();
+        assert_eq!(socket.connect(host, CALL, denied), Err(ErrorCode::Access));
+        assert_eq!(socket.remote_address(), Ok(granted), "it has the peer that it had");
+        assert_eq!(socket.send(host, CALL, b"good", None), Ok(()));
+        assert_eq!(socket.send(host, CALL, b"bad", Some(denied)), Err(ErrorCode::Invalid));
+        socket.disconnect().unwrap();
+        assert_eq!(socket.send(host, CALL, b"bad", Some(denied)), Err(ErrorCode::Access));
+        assert_eq!(socket.send(host, CALL, b"good", Some(granted)), Ok(()));
+        assert_eq!(got(&friend), ["good", "good"]);
+        // Nor does it hear of one.
+        let port = socket.local_address().unwrap().port();
+        foe.send_to(b"bad", loopback(AddressFamily::Ipv4, port)).unwrap();
+        friend.send_to(b"good", loopback(AddressFamily::Ipv4, port)).unwrap();
+        assert_eq!(next(host, &mut socket), Ok(("good".into(), granted)));
+        assert_eq!(refused(host)[0], format!("--allow udp={denied}"));
+    }
+    assert!(got(&foe).is_empty(), "a datagram came through");
+}
+
+#[test]
+fn on_a_link_a_peer_is_one_on_that_link() {
+    let host = &mut anything();
+    let mut socket = UdpSocket::new(host, AddressFamily::Ipv6).unwrap();
+    let (peer, remote) = native("[::1]:0");
+    socket.connect(host, CALL, remote).unwrap();
+    let SocketAddr::V6(mut same) = remote else { panic!("{remote}") };
+    // Where an address is of no link, what is said of one is nothing.
+    same.set_scope_id(7);
+    assert_eq!(socket.send(host, CALL, b"a", Some(same.into())), Ok(()));
+    assert_eq!(got(&peer), ["a"]);
 }

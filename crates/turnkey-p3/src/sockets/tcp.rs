@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use turnkey_core::ErrorCode as Code;
 use turnkey_core::limits::Lease;
 use turnkey_core::sockets::TcpConnection;
-use turnkey_core::sockets::tcp::{self as core, Acceptor};
+use turnkey_core::sockets::tcp::{self as core, Acceptor, Attempt};
 use turnkey_core::stream::{Sink, Source, Waiting};
 use wasmtime::component::{Destination, Resource, StreamProducer, StreamReader, StreamResult};
 use wasmtime::{AsContextMut, StoreContextMut};
@@ -67,12 +67,16 @@ fn define_states<T: Send, S: State<T>>(it: &mut Interface<'_, T, S>) {
         this.socket.start_bind(host, name, local.into())?;
         Ok(this.socket.finish_bind()?)
     });
-    it.waits("[method]tcp-socket.connect", |call, (this, remote): &(This, IpSocketAddress), begun: &mut bool| {
-        match connect(call, this, *remote, begun) {
-            Err(Fault::Code(Code::WouldBlock)) => Ok(Step::Wait(Waiting::new(vec![call.get(this)?.socket.interest()]))),
-            outcome => Ok(Step::Done((answer::<_, ErrorCode>(outcome)?,))),
-        }
-    });
+    it.waits(
+        "[method]tcp-socket.connect",
+        |call, (this, remote): &(This, IpSocketAddress), attempt: &mut Option<Attempt>| {
+            let outcome = connect(call, this, *remote, attempt);
+            if let Err(Fault::Code(Code::WouldBlock)) = outcome {
+                return Ok(Step::Wait(Waiting::new(vec![call.get(this)?.socket.interest()])));
+            }
+            Ok(Step::Done((answer::<_, ErrorCode>(outcome)?,)))
+        },
+    );
     it.streams("[method]tcp-socket.listen", |mut store, state, (this,): (This,)| {
         let (host, p3) = state(store.data_mut());
         let outcome = listen(&mut Call { name: "listen", host, p3 }, &this);
@@ -87,12 +91,13 @@ fn define_states<T: Send, S: State<T>>(it: &mut Interface<'_, T, S>) {
     });
 }
 
-fn connect(call: &mut Call<'_>, this: &This, remote: IpSocketAddress, begun: &mut bool) -> Outcome {
+/// Begins to connect, and then looks whether it is done. The attempt is the call's: whoever cancels the call gives it up.
+fn connect(call: &mut Call<'_>, this: &This, remote: IpSocketAddress, attempt: &mut Option<Attempt>) -> Outcome {
     let name = call.name;
     let (this, host) = call.with_host(this)?;
-    if !*begun {
+    if attempt.is_none() {
         this.socket.start_connect(host, name, remote.into())?;
-        *begun = true;
+        *attempt = this.socket.attempt();
     }
     this.socket.finish_connect()?;
     Ok(())
@@ -101,10 +106,7 @@ fn connect(call: &mut Call<'_>, this: &This, remote: IpSocketAddress, begun: &mu
 fn listen(call: &mut Call<'_>, this: &This) -> Outcome<(Acceptor, Lease)> {
     let name = call.name;
     let (this, host) = call.with_host(this)?;
-    this.socket.bind_implicitly(host, name)?;
-    this.socket.start_listen(host, name)?;
-    this.socket.finish_listen()?;
-    let acceptor = this.socket.acceptor()?.clone();
+    let acceptor = this.socket.listen(host, name)?;
     Ok((acceptor, call.lease(STREAM_BYTES)?))
 }
 
@@ -122,6 +124,10 @@ fn define_streams<T: Send, S: State<T>>(it: &mut Interface<'_, T, S>) {
         stream::read::<T, S, ErrorCode>(store, state, connection.map(Source::Connection))
     });
 }
+
+/// Connections that are passed over in one turn because they are gone again. Bounds what peers take of it who do nothing but
+/// connect and leave.
+const MOST_SKIPPED: usize = 64;
 
 /// The stream of those who connect.
 struct Accepting<S> {
@@ -144,13 +150,13 @@ impl<T: 'static, S: State<T>> StreamProducer<T> for Accepting<S> {
     ) -> Poll<wasmtime::Result<StreamResult>> {
         let this = self.get_mut();
         let wanted = destination.remaining(store.as_context_mut()) != Some(0);
-        loop {
+        for _ in 0..MOST_SKIPPED {
             if this.waiting.poll(context).is_pending() {
                 return stream::not_yet(finish);
             }
+            let interest = this.acceptor.interest();
             if !wanted {
                 // Whoever is there stays there until somebody is asked for.
-                let interest = this.acceptor.interest();
                 if stream::is_ready_now(&interest) {
                     return Poll::Ready(Ok(StreamResult::Completed));
                 }
@@ -158,20 +164,27 @@ impl<T: 'static, S: State<T>> StreamProducer<T> for Accepting<S> {
                 continue;
             }
             let (host, p3) = (this.state)(store.data_mut());
-            match this.acceptor.accept(host) {
+            // Whoever cannot be kept stays there too.
+            let has_room = host.held.handles < host.limits.handles;
+            match if has_room { this.acceptor.accept(host) } else { Err(Code::TooManyDescriptors) } {
                 Ok((accepted, _)) => {
                     let kept = Call { name: "listen", host, p3 }.keep(TcpSocket::new(accepted))?;
                     destination.set_buffer(Some(kept));
                     return Poll::Ready(Ok(StreamResult::Completed));
                 }
-                Err(Code::WouldBlock) => this.waiting.begin(this.acceptor.interest()),
-                // There is room again when the guest has closed one.
-                Err(Code::TooManyDescriptors | Code::InsufficientMemory) => this.waiting.begin_again_later(),
+                // There is room again when the guest has closed one, or somebody else on this machine.
+                Err(Code::TooManyDescriptors | Code::InsufficientMemory) if stream::is_ready_now(&interest) => {
+                    this.waiting.begin_again_later();
+                }
+                Err(Code::WouldBlock | Code::TooManyDescriptors | Code::InsufficientMemory) => {
+                    this.waiting.begin(interest);
+                }
                 // Somebody who is gone again, or an error of the network that was on its way: the next one may be well.
                 Err(
-                    Code::ConnectionAborted
+                    Code::Access
+                    | Code::ConnectionAborted
                     | Code::ConnectionReset
-                    | Code::Interrupted
+                    | Code::NotPermitted
                     | Code::RemoteUnreachable
                     | Code::Timeout
                     | Code::Unsupported,
@@ -179,6 +192,9 @@ impl<T: 'static, S: State<T>> StreamProducer<T> for Accepting<S> {
                 Err(_) => return Poll::Ready(Ok(StreamResult::Dropped)),
             }
         }
+        // It is the others' turn.
+        context.waker().wake_by_ref();
+        stream::not_yet(finish)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use turnkey_core::ErrorCode as Code;
 use turnkey_core::host::poll::Ready;
+use turnkey_core::limits::Lease;
 use turnkey_core::stream::Waiting;
 use wasmtime::component::Resource;
 
@@ -48,9 +49,14 @@ fn define_states<T: Send, S: State<T>>(it: &mut Interface<'_, T, S>) {
 fn define_datagrams<T: Send, S: State<T>>(it: &mut Interface<'_, T, S>) {
     it.waits(
         "[method]udp-socket.send",
-        |call, (this, data, remote): &(This, Vec<u8>, Option<IpSocketAddress>), (): &mut ()| {
+        |call, (this, data, remote): &(This, Vec<u8>, Option<IpSocketAddress>), held: &mut Option<Lease>| {
             let outcome = send(call, this, data, *remote);
-            step(call, this, outcome, Ready::Write)
+            let step = step(call, this, outcome, Ready::Write)?;
+            // What waits for room is held by the host, and no longer by the guest.
+            if let (Step::Wait(_), None) = (&step, &held) {
+                *held = Some(call.lease(data.len() as u64)?);
+            }
+            Ok(step)
         },
     );
     it.waits("[method]udp-socket.receive", |call, (this,): &(This,), (): &mut ()| {
@@ -79,9 +85,13 @@ fn step<R>(
     outcome: Outcome<R>,
     ready: Ready,
 ) -> wasmtime::Result<Step<(Result<R, ErrorCode>,)>> {
-    if let Err(Fault::Code(Code::WouldBlock)) = outcome {
-        return Ok(Step::Wait(Waiting::new(vec![call.get(this)?.readiness(ready)])));
-    }
+    let outcome = match outcome {
+        Err(Fault::Code(Code::WouldBlock)) => match call.get(this)?.readiness(ready) {
+            Ok(interest) => return Ok(Step::Wait(Waiting::new(vec![interest]))),
+            Err(code) => Err(code.into()),
+        },
+        outcome => outcome,
+    };
     Ok(Step::Done((answer(outcome)?,)))
 }
 
