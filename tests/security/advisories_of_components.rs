@@ -16,14 +16,14 @@ use crate::system_calls::Openat2;
 const READ_ONLY: i32 = 33;
 
 /// Runs a component over a directory.
-fn on(openat2: Openat2, directory: &Path, flag: &str, app: &Path) -> Ran {
+pub(crate) fn on(openat2: Openat2, directory: &Path, flag: &str, app: &Path) -> Ran {
     let mut command: Command = turnkey();
     command.args(["run", "--timeout", "20s"]).arg(flag).arg(granted(directory, "/d")).arg(app);
     run(openat2.for_command(&mut command))
 }
 
 /// A call of `open-at` in the first directory, with its result at 16.
-fn open_at(path_flags: u32, path: (u32, usize), open_flags: u32, flags: u32) -> String {
+pub(crate) fn open_at(path_flags: u32, path: (u32, usize), open_flags: u32, flags: u32) -> String {
     let (at, bytes) = path;
     format!(
         "(call $descriptor.open-at (local.get $root) (i32.const {path_flags}) (i32.const {at}) (i32.const {bytes})
@@ -33,17 +33,16 @@ fn open_at(path_flags: u32, path: (u32, usize), open_flags: u32, flags: u32) -> 
 
 const FOLLOW: u32 = 1;
 const CREATE: u32 = 1;
-const DIRECTORY: u32 = 2;
+pub(crate) const DIRECTORY: u32 = 2;
 const EXCLUSIVE: u32 = 4;
-const TRUNCATE: u32 = 8;
-const READ: u32 = 1;
+pub(crate) const TRUNCATE: u32 = 8;
+pub(crate) const READ: u32 = 1;
 const WRITE: u32 = 2;
 const MUTATE: u32 = 1 << 5;
 
-#[test]
-fn ghsa_vqjp_4c8c_hfgg_a_trailing_slash_leads_no_component_out() {
-    let apps = Folder::new();
-    // Each path at a place of its own; how many attempts were no failure is the status.
+/// Fields and a body that open what leads out in each way there is: how many attempts were no failure is the status.
+pub(crate) fn opens_out() -> (String, String) {
+    // Each path at a place of its own.
     let (mut fields, mut body) =
         (String::new(), String::from("(local $root i32) (local $out i32) (local.set $root (call $root))"));
     for (number, path) in OUT.iter().enumerate() {
@@ -65,12 +64,22 @@ fn ghsa_vqjp_4c8c_hfgg_a_trailing_slash_leads_no_component_out() {
         }
     }
     body += "(call $end (local.get $out))";
-    let app = app(&apps, &fields, &body);
+    (fields, body)
+}
+
+#[test]
+fn ghsa_vqjp_4c8c_hfgg_a_trailing_slash_leads_no_component_out() {
+    let apps = Folder::new();
+    let (fields, body) = opens_out();
+    opens_nothing_outside(&app(&apps, &fields, &body));
+}
+
+pub(crate) fn opens_nothing_outside(app: &Path) {
     for openat2 in Openat2::ANY {
         for flag in ["--dir", "--ro-dir"] {
             let folder = mountain();
             let before = picture_without(folder.root(), "inside");
-            let ran = on(openat2, &folder.path("inside"), flag, &app);
+            let ran = on(openat2, &folder.path("inside"), flag, app);
             assert_eq!((ran.status(), ran.stderr.as_str()), (0, ""), "{openat2:?} {flag}: so many were opened");
             assert!(picture_without(folder.root(), "inside") == before, "{openat2:?} {flag}");
         }
@@ -90,25 +99,31 @@ fn ghsa_vqjp_4c8c_hfgg_what_is_named_with_a_trailing_slash_can_be_opened_inside(
     on(Openat2::Works, &folder.path("inside"), "--dir", &app).quiet();
 }
 
-/// A component that makes one call with two paths in the first directory, and ends with whether it failed.
-fn two_paths(folder: &Folder, call: &str, old: &str, new: &str) -> PathBuf {
+/// Fields and a body that rename in the first directory.
+fn rename(old: &str, new: &str) -> (String, String) {
     let fields = data(1024, old.as_bytes()) + &data(2048, new.as_bytes());
     let body = format!(
         "(local $root i32) (local.set $root (call $root))
-         (call $descriptor.{call} (local.get $root) (i32.const 1024) (i32.const {}) (local.get $root)
+         (call $descriptor.rename-at (local.get $root) (i32.const 1024) (i32.const {}) (local.get $root)
             (i32.const 2048) (i32.const {}) (i32.const 16))",
         old.len(),
         new.len()
     );
-    app(folder, &fields, &body)
+    (fields, body)
 }
 
 #[test]
 fn ghsa_m9f7_9w4p_gv38_renaming_links_with_a_trailing_slash_leads_no_component_out() {
+    renames_nothing_outside(app);
+}
+
+/// What renames in each way that might lead out does not.
+pub(crate) fn renames_nothing_outside(app: fn(&Folder, &str, &str) -> PathBuf) {
     let apps = Folder::new();
     for path in OUT {
         for (old, new) in [(path, "taken"), ("a/", path), ("file", path), ("a", path)] {
-            let app = two_paths(&apps, "rename-at", old, new);
+            let (fields, body) = rename(old, new);
+            let app = app(&apps, &fields, &body);
             for openat2 in Openat2::ANY {
                 let folder = mountain();
                 let before = picture_without(folder.root(), "inside");
@@ -120,17 +135,17 @@ fn ghsa_m9f7_9w4p_gv38_renaming_links_with_a_trailing_slash_leads_no_component_o
     }
 }
 
-fn climb(folder: &Folder, flag: &str, openat2: Openat2) -> Ran {
+fn climb(climber: &str, folder: &Folder, flag: &str, openat2: Openat2) -> Ran {
     let mut command: Command = turnkey();
     command.arg("run").arg(flag).arg(granted(&folder.path("inside"), "/d"));
-    command.arg(guest("components/p2_climber")).arg("/d");
+    command.arg(guest(climber)).arg("/d");
     run(openat2.for_command(&mut command))
 }
 
 /// Lets it loose: it got nowhere, and nothing around the directory is other than before. Its transcript.
-fn climbs_in_vain(folder: &Folder, flag: &str, openat2: Openat2) -> String {
+fn climbs_in_vain(climber: &str, folder: &Folder, flag: &str, openat2: Openat2) -> String {
     let before = (picture_without(folder.root(), "inside"), picture(&folder.path("inside")));
-    let ran = climb(folder, flag, openat2);
+    let ran = climb(climber, folder, flag, openat2);
     let transcript = ran.quiet().to_owned();
     assert!(!transcript.contains("ESCAPED"), "{transcript}");
     assert!(transcript.lines().last().unwrap().starts_with("stayed inside, "), "{transcript}");
@@ -143,12 +158,16 @@ fn climbs_in_vain(folder: &Folder, flag: &str, openat2: Openat2) -> String {
 
 #[test]
 fn the_climber_of_components_stays_inside_whoever_resolves_its_paths() {
+    stays_inside_whoever_resolves_its_paths("components/p2_climber");
+}
+
+pub(crate) fn stays_inside_whoever_resolves_its_paths(climber: &str) {
     for flag in ["--dir", "--ro-dir"] {
-        let kernel = climbs_in_vain(&mountain(), flag, Openat2::Works);
+        let kernel = climbs_in_vain(climber, &mountain(), flag, Openat2::Works);
         assert!(kernel.lines().count() > 1000, "it tried only {} things", kernel.lines().count());
         assert!(kernel.contains("open-at file: ok\n"), "it reaches its own");
         for openat2 in [Openat2::Missing, Openat2::Refused] {
-            let walk = climbs_in_vain(&mountain(), flag, openat2);
+            let walk = climbs_in_vain(climber, &mountain(), flag, openat2);
             let differs = kernel.lines().zip(walk.lines()).find(|(kernel, walk)| kernel != walk);
             assert!(kernel == walk, "{openat2:?}: {differs:?}");
         }
@@ -157,6 +176,10 @@ fn the_climber_of_components_stays_inside_whoever_resolves_its_paths() {
 
 #[test]
 fn the_climber_of_components_changes_nothing_of_what_is_for_reading() {
+    changes_nothing_of_what_is_for_reading("components/p2_climber");
+}
+
+pub(crate) fn changes_nothing_of_what_is_for_reading(climber: &str) {
     let changes = [
         "symlink-at",
         "link-at",
@@ -170,21 +193,46 @@ fn the_climber_of_components_changes_nothing_of_what_is_for_reading() {
         "open-at+truncate",
         "open-at+follow+truncate",
     ];
-    for line in climbs_in_vain(&mountain(), "--ro-dir", Openat2::Works).lines() {
+    for line in climbs_in_vain(climber, &mountain(), "--ro-dir", Openat2::Works).lines() {
         assert!(!changes.iter().any(|function| line.starts_with(function)) || !line.ends_with(": ok"), "{line}");
     }
 }
 
 #[test]
 fn links_to_directories_by_relative_paths_lead_no_component_out_either() {
+    links_by_relative_paths_lead_nowhere("components/p2_climber");
+}
+
+pub(crate) fn links_by_relative_paths_lead_nowhere(climber: &str) {
     let folder = mountain();
     link_to(&folder, "linkdir", "../elsewhere");
-    climbs_in_vain(&folder, "--dir", Openat2::Works);
+    climbs_in_vain(climber, &folder, "--dir", Openat2::Works);
 }
 
 /// Has a component try all of these, in a directory to write (`$rw`) and in one to read (`$ro`), each with its result at
 /// 16: the code of each, in the same order.
-fn codes(folder: &Folder, fields: &str, calls: &[String]) -> Vec<u8> {
+fn codes(folder: &Folder, calls: &[String]) -> Vec<u8> {
+    let apps = Folder::new();
+    let (names, body) = tries(calls);
+    let print = format!(
+        "(call $output-stream.blocking-write-and-flush (call $stdout.get-stdout) (i32.const 8192) (i32.const {}) (i32.const 16))",
+        calls.len()
+    );
+    codes_of(folder, &app(&apps, &names, &(body + &print)))
+}
+
+/// What a component has printed that was given both directories.
+pub(crate) fn codes_of(folder: &Folder, app: &Path) -> Vec<u8> {
+    let mut command = turnkey();
+    command.args(["run", "--dir"]).arg(granted(&folder.path("rw"), "/rw"));
+    command.arg("--ro-dir").arg(granted(&folder.path("ro"), "/ro")).arg(app);
+    let ran = run(&mut command);
+    assert_eq!((ran.status(), ran.stderr.as_str()), (0, ""), "{ran:?}");
+    ran.stdout
+}
+
+/// Fields and a body that try all of these: the code of each lies from 8192 on, 255 where there was none.
+pub(crate) fn tries(calls: &[String]) -> (String, String) {
     let mut body = String::from(
         "(local $rw i32) (local $ro i32) (local $file i32)
          (call $preopens.get-directories (i32.const 16))
@@ -204,26 +252,15 @@ fn codes(folder: &Folder, fields: &str, calls: &[String]) -> Vec<u8> {
             8192 + number
         );
     }
-    body += &format!(
-        "(call $output-stream.blocking-write-and-flush (call $stdout.get-stdout) (i32.const 8192) (i32.const {}) (i32.const 16))",
-        calls.len()
-    );
-    let apps = Folder::new();
-    let names = data(1024, b"file") + &data(1088, b"folder") + &data(1152, b"new");
-    let mut command = turnkey();
-    command.args(["run", "--dir"]).arg(granted(&folder.path("rw"), "/rw"));
-    command.arg("--ro-dir").arg(granted(&folder.path("ro"), "/ro")).arg(app(&apps, &(names + fields), &body));
-    let ran = run(&mut command);
-    assert_eq!((ran.status(), ran.stderr.as_str()), (0, ""), "{ran:?}");
-    ran.stdout
+    (data(1024, b"file") + &data(1088, b"folder") + &data(1152, b"new"), body)
 }
 
 const FILE: &str = "(i32.const 1024) (i32.const 4)";
 const FOLDER: &str = "(i32.const 1088) (i32.const 6)";
 const NEW: &str = "(i32.const 1152) (i32.const 3)";
 
-#[test]
-fn ghsa_4ch3_9j33_3pmj_links_and_renames_of_components_ask_for_the_right_to_write_on_both_sides() {
+/// Links and renames of which one side, or both, may only be read.
+pub(crate) fn links_and_renames() -> Vec<String> {
     let mut calls = Vec::new();
     for (call, old, new) in [
         ("link-at", ("rw", FILE), ("ro", NEW)),
@@ -243,16 +280,25 @@ fn ghsa_4ch3_9j33_3pmj_links_and_renames_of_components_ask_for_the_right_to_writ
             old.0, old.1, new.0, new.1
         ));
     }
-    let (folder, before) = two_grants();
-    assert_eq!(codes(&folder, "", &calls), [READ_ONLY as u8].repeat(calls.len()));
-    assert!(picture(folder.root()) == before);
-    let allowed =
-        format!("(call $descriptor.link-at (local.get $rw) (i32.const 0) {FILE} (local.get $rw) {NEW} (i32.const 16))");
-    assert_eq!(codes(&folder, "", &[allowed]), [255], "where both may be written, it is done");
+    calls
+}
+
+/// One of which both may be written.
+pub(crate) fn allowed_link() -> String {
+    format!("(call $descriptor.link-at (local.get $rw) (i32.const 0) {FILE} (local.get $rw) {NEW} (i32.const 16))")
 }
 
 #[test]
-fn ghsa_2r75_cxrj_cmph_nothing_that_is_for_reading_is_emptied_or_changed_by_a_component() {
+fn ghsa_4ch3_9j33_3pmj_links_and_renames_of_components_ask_for_the_right_to_write_on_both_sides() {
+    let (folder, before) = two_grants();
+    let calls = links_and_renames();
+    assert_eq!(codes(&folder, &calls), [READ_ONLY as u8].repeat(calls.len()));
+    assert!(picture(folder.root()) == before);
+    assert_eq!(codes(&folder, &[allowed_link()]), [255], "where both may be written, it is done");
+}
+
+/// Each way to open with truncation what may only be read.
+pub(crate) fn emptying_opens() -> Vec<String> {
     let mut opens = Vec::new();
     for flags in [0, READ, WRITE, READ | WRITE, READ | WRITE | MUTATE, 63] {
         for open_flags in [TRUNCATE, TRUNCATE | CREATE, TRUNCATE | CREATE | EXCLUSIVE] {
@@ -264,16 +310,14 @@ fn ghsa_2r75_cxrj_cmph_nothing_that_is_for_reading_is_emptied_or_changed_by_a_co
             }
         }
     }
-    let (folder, before) = two_grants();
-    let exist = 7;
-    for (code, open) in codes(&folder, "", &opens).iter().zip(&opens) {
-        assert!([READ_ONLY as u8, exist].contains(code), "{code}: {open}");
-    }
+    opens
+}
+
+/// What else changes something of what may only be read.
+pub(crate) fn changes() -> Vec<String> {
     let now = "(i32.const 1) (i64.const 0) (i32.const 0)";
-    let others = [
+    vec![
         "(call $descriptor.set-size (local.get $file) (i64.const 0) (i32.const 16))".to_owned(),
-        "(call $descriptor.write-via-stream (local.get $file) (i64.const 0) (i32.const 16))".to_owned(),
-        "(call $descriptor.append-via-stream (local.get $file) (i32.const 16))".to_owned(),
         format!("(call $descriptor.set-times (local.get $file) {now} {now} (i32.const 16))"),
         format!("(call $descriptor.set-times (local.get $ro) {now} {now} (i32.const 16))"),
         format!("(call $descriptor.set-times-at (local.get $ro) (i32.const 0) {FILE} {now} {now} (i32.const 16))"),
@@ -281,15 +325,34 @@ fn ghsa_2r75_cxrj_cmph_nothing_that_is_for_reading_is_emptied_or_changed_by_a_co
         format!("(call $descriptor.remove-directory-at (local.get $ro) {FOLDER} (i32.const 16))"),
         format!("(call $descriptor.create-directory-at (local.get $ro) {NEW} (i32.const 16))"),
         format!("(call $descriptor.symlink-at (local.get $ro) {FILE} {NEW} (i32.const 16))"),
+    ]
+}
+
+/// Empties what may be written.
+pub(crate) fn allowed_emptying() -> String {
+    format!(
+        "(call $descriptor.open-at (local.get $rw) (i32.const 0) {FILE} (i32.const {TRUNCATE}) (i32.const 3) (i32.const 16))"
+    )
+}
+
+#[test]
+fn ghsa_2r75_cxrj_cmph_nothing_that_is_for_reading_is_emptied_or_changed_by_a_component() {
+    let (folder, before) = two_grants();
+    let exist = 7;
+    let opens = emptying_opens();
+    for (code, open) in codes(&folder, &opens).iter().zip(&opens) {
+        assert!([READ_ONLY as u8, exist].contains(code), "{code}: {open}");
+    }
+    let streams = [
+        "(call $descriptor.write-via-stream (local.get $file) (i64.const 0) (i32.const 16))".to_owned(),
+        "(call $descriptor.append-via-stream (local.get $file) (i32.const 16))".to_owned(),
     ];
-    for (code, call) in codes(&folder, "", &others).iter().zip(&others) {
+    let others = [changes(), streams.to_vec()].concat();
+    for (code, call) in codes(&folder, &others).iter().zip(&others) {
         assert!(![0, 255].contains(code), "{code}: {call}");
     }
     assert!(picture(folder.root()) == before);
-    let allowed = format!(
-        "(call $descriptor.open-at (local.get $rw) (i32.const 0) {FILE} (i32.const {TRUNCATE}) (i32.const 3) (i32.const 16))"
-    );
-    assert_eq!(codes(&folder, "", &[allowed]), [255]);
+    assert_eq!(codes(&folder, &[allowed_emptying()]), [255]);
     assert_eq!(fs::read(folder.path("rw/file")).unwrap(), b"", "where it may be written, it is emptied");
 }
 

@@ -80,17 +80,31 @@ const WRITTEN: &[(&str, &str)] = &[
             (call $must (i32.const 16))
             (i32.load (i32.const 20)))",
     ),
+    // What a read or a write has come to, where it was begun and may be still going on: waits for the event, which lies at 8.
+    (
+        "$settled",
+        "(func $settled (param $code i32) (param $waitable i32) (result i32) (local $set i32)
+            (if (i32.ne (local.get $code) (i32.const -1)) (then (return (local.get $code))))
+            (local.set $set (call $waitable-set.new))
+            (call $waitable.join (local.get $waitable) (local.get $set))
+            (drop (call $waitable-set.wait (local.get $set) (i32.const 8)))
+            (call $waitable.join (local.get $waitable) (i32.const 0))
+            (call $waitable-set.drop (local.get $set))
+            (i32.load (i32.const 12)))",
+    ),
     // Writes bytes to standard output, by a stream of its own, and waits for its end.
     (
         "$print",
-        "(func $print (param $at i32) (param $bytes i32) (local $ends i64) (local $future i32)
+        "(func $print (param $at i32) (param $bytes i32) (local $ends i64) (local $writer i32) (local $future i32)
             (local.set $ends (call $stdout.write-via-stream.0.new))
             (local.set $future (call $stdout.write-via-stream (i32.wrap_i64 (local.get $ends))))
-            (local.set $ends (i64.shr_u (local.get $ends) (i64.const 32)))
-            (drop (call $stdout.write-via-stream.0.write
-                (i32.wrap_i64 (local.get $ends)) (local.get $at) (local.get $bytes)))
-            (call $stdout.write-via-stream.0.drop-writable (i32.wrap_i64 (local.get $ends)))
-            (drop (call $stdout.write-via-stream.1.read (local.get $future) (i32.const 16)))
+            (local.set $writer (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))))
+            (drop (call $settled
+                (call $stdout.write-via-stream.0.write.async (local.get $writer) (local.get $at) (local.get $bytes))
+                (local.get $writer)))
+            (call $stdout.write-via-stream.0.drop-writable (local.get $writer))
+            (drop (call $settled
+                (call $stdout.write-via-stream.1.read.async (local.get $future) (i32.const 16)) (local.get $future)))
             (call $stdout.write-via-stream.1.drop-readable (local.get $future))
             (call $must (i32.const 16)))",
     ),

@@ -1,9 +1,10 @@
-//! `cargo xtask bench hostcalls|startup|echo|connections`: Turnkey beside a peer, in one run, as ratios.
+//! `cargo xtask bench hostcalls|startup|echo|connections|streams`: Turnkey beside a peer, in one run, as ratios.
 //!
 //! Not a benchmark harness for functions: whole processes are run, in turn, so that a noisy machine is noisy for all of
 //! them. The bounds are those of SPECIFICATION.md, and are only enforced with `--check`.
 #![allow(clippy::disallowed_methods, reason = "a bench measures with the real clock and starts programs")]
 
+mod blocks;
 mod bounds;
 mod client;
 mod connections;
@@ -16,30 +17,34 @@ mod machine;
 mod measured;
 mod options;
 mod processor;
+mod report;
 mod scratch;
 mod server;
 mod startup;
 mod statistics;
+mod streams;
 mod table;
 pub(crate) mod tree;
 
 use options::Options;
 
 const USAGE: &str = "\
-usage: cargo xtask bench hostcalls|startup|echo|connections [OPTIONS]
+usage: cargo xtask bench hostcalls|startup|echo|connections|streams [OPTIONS]
 
   hostcalls      each host call, by itself
   startup        whole runs of a small program
   echo           a component that sends back what comes over TCP: round trips, and many bytes at once
   connections    the memory of a process whose component serves 1000 connections
+  streams        streams and timers of a component of Preview 3
 
   --component    the program as a component of Preview 2, not as a module (hostcalls, startup)
   --python FILE  run this component of guests/python too, and not the one that `cargo xtask guests python`
                  has left (startup --component)
-  --rounds N     rounds, each with every host in it (hostcalls: 5, startup: 60, echo: 9, connections: 3)
-  --only A,B     only these operations (hostcalls)
+  --rounds N     rounds, each with every host in it (hostcalls: 5, startup: 60, echo: 9, connections: 3,
+                 streams: 9)
+  --only A,B     only these operations (hostcalls, streams)
   --json FILE    write everything that was measured, and on what
-  --folder DIR   where the guests of `hostcalls` have their files (a folder in memory, if there is one)
+  --folder DIR   where the guests of `hostcalls` and `streams` have their files (a folder in memory, if there is one)
   --check        fail if a bound is not met, or cannot be judged
 
 The peer is `wasmtime` on PATH, or the binary that WASMTIME names.
@@ -59,6 +64,7 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
         "startup" => startup::run(&options),
         "echo" => echo::run(&options),
         "connections" => connections::run(&options),
+        "streams" => streams::run(&options),
         _ => Err(USAGE.to_owned()),
     }
 }

@@ -20,6 +20,7 @@ usage: cargo xtask TASK
   bench startup                  whole runs of a small module beside a peer
   bench echo                     TCP through a guest that sends back what comes
   bench connections              what each of many connections takes of memory
+  bench streams                  streams and timers of Preview 3 beside a peer
       [--rounds N] [--only NAME,…] [--json FILE] [--folder FOLDER] [--check]
 ";
 

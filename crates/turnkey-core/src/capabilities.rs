@@ -44,6 +44,9 @@ pub struct Capabilities {
     pub found_open: FoundOpen,
     /// What a component holds now, through whichever preview.
     pub held: Held,
+    /// Calls of a component's by which it may have learned something of the world outside, or changed something in it. As long as
+    /// there are no more of them, what was true of a file is as true as it can get.
+    pub news: u64,
 }
 
 /// What a component holds now, counted against its limits: one that imports interfaces of two previews has one of each bound.
@@ -144,6 +147,7 @@ impl Capabilities {
             limits,
             found_open,
             held: Held::default(),
+            news: 0,
         })
     }
 

@@ -49,7 +49,7 @@ pub(crate) enum Step<R> {
 }
 
 /// Functions that tell a guest nothing of the world outside, and change nothing in it; or whose bodies say so themselves by
-/// [`Preview2::news`].
+/// [`Capabilities::news`].
 const QUIET: [&str; 6] = [
     "[method]descriptor.get-flags",
     "[method]descriptor.get-type",
@@ -115,7 +115,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
         self.name(name, |instance, _, state| {
             instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                 let (host, p2) = state(store.data_mut());
-                p2.news += news;
+                host.news += news;
                 Ok((body(&mut Call { name: short, host, p2 }, parameters)?,))
             })
         });
@@ -133,7 +133,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
         self.name(name, |instance, _, state| {
             instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                 let (host, p2) = state(store.data_mut());
-                p2.news += 1;
+                host.news += 1;
                 body(&mut Call { name: short, host, p2 }, parameters)
             })
         });
@@ -164,7 +164,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
         let news = u64::from(!QUIET.contains(&name));
         self.name(name, |instance, _, state| {
             instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
-                state(store.data_mut()).1.news += news;
+                state(store.data_mut()).0.news += news;
                 Ok((body(store, state, parameters)?,))
             })
         });
@@ -191,7 +191,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
                 let mut progress = 0;
                 loop {
                     let (host, p2) = state(store.data_mut());
-                    p2.news += 1;
+                    host.news += 1;
                     let longest = Wait::of(false, host.end);
                     // What has been promised to be written is not written while this thread is in another call.
                     let wait = if p2.unsent.is_empty() { longest } else { Wait::Never };
@@ -207,7 +207,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
             Waits::InExecutor => {
                 instance.func_wrap_async(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                     Box::new(async move {
-                        state(store.data_mut()).1.news += 1;
+                        state(store.data_mut()).0.news += 1;
                         let mut progress = 0;
                         loop {
                             match step(&mut store, state, &parameters, &mut progress, Wait::Never)? {

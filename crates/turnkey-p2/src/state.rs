@@ -19,9 +19,6 @@ pub struct Preview2 {
     pub(crate) table: Table,
     /// What output streams have promised to write and could not yet.
     pub(crate) unsent: Unsent,
-    /// Calls by which the guest may have learned something of the world outside, or changed something in it. As long as there
-    /// are no more of them, what was true of a file is as true as it can get.
-    pub(crate) news: u64,
     /// The directory that a listing was last begun of, and what it was like then.
     pub(crate) listed: Option<(Id, HostMetadata)>,
     /// What the last look at a name found.

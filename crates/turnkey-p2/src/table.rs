@@ -1,14 +1,12 @@
 //! Every interface once, in the standard's order: its name, what its functions need, and what is worth knowing; and how a
 //! component is given what it imports of them.
 
-use turnkey_core::Capabilities;
 use turnkey_core::interfaces::row;
 pub use turnkey_core::interfaces::{Row, Uses};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use crate::interface::{Interface, State, To, Waits};
-use crate::state::Preview2;
 use crate::{cli, clocks, filesystem, io, random, sockets};
 
 /// The interfaces of WASI 0.2.12 that are here.
@@ -83,12 +81,10 @@ fn define<T: Send, S: State<T>>(name: &str, it: &mut Interface<'_, T, S>) {
     }
 }
 
-/// The functions and resources of an interface, in the standard's order; none of one that is not here.
+/// The functions and resources of an interface, in the standard's order; none of one that is not here. The state is that of the
+/// store that [`link`] is called for: with another one, all functions would be compiled once more for nothing but their names.
 #[must_use]
-pub fn names(interface: &str) -> Vec<&'static str> {
-    fn state((host, preview2): &mut (Capabilities, Preview2)) -> (&mut Capabilities, &mut Preview2) {
-        (host, preview2)
-    }
+pub fn names<T: Send + 'static, S: State<T>>(interface: &str, state: S) -> Vec<&'static str> {
     let mut names = Vec::new();
     define(interface, &mut Interface::new(To::Names(&mut names), state));
     names

@@ -11,6 +11,7 @@
 //! Source of truth: the WIT packages `wasi:clocks`, `wasi:random`, `wasi:filesystem`, `wasi:sockets` and `wasi:cli`, version
 //! 0.3.2; `wit/` in this repository has their definitions.
 
+mod ahead;
 mod call;
 mod cli;
 mod clocks;

@@ -1,5 +1,9 @@
 //! `wasi:random`. The insecure interfaces draw from the same generator: it is fast enough.
 
+use turnkey_core::ending::Stopped;
+use turnkey_core::limits::Limit;
+use wasmtime::{AsContextMut, StoreContextMut};
+
 use crate::call::Call;
 use crate::interface::{Interface, State};
 
@@ -7,15 +11,18 @@ use crate::interface::{Interface, State};
 /// asked for, so that nobody has to hold more than this.
 const MOST_BYTES: u64 = 64 << 10;
 
+/// Bytes that cost one of fuel, as in Preview 1.
+const BYTES_FOR_FUEL: u64 = 4;
+
 /// `wasi:random/random`.
 pub(crate) fn define_random<T: Send, S: State<T>>(it: &mut Interface<'_, T, S>) {
-    it.func("get-random-bytes", |call, (max_len,): (u64,)| Ok(bytes(call, max_len)));
+    it.streams("get-random-bytes", |store, state, (max_len,): (u64,)| bytes(store, state, max_len));
     it.func("get-random-u64", |call, ()| Ok(number(call)));
 }
 
 /// `wasi:random/insecure`.
 pub(crate) fn define_insecure<T: Send, S: State<T>>(it: &mut Interface<'_, T, S>) {
-    it.func("get-insecure-random-bytes", |call, (max_len,): (u64,)| Ok(bytes(call, max_len)));
+    it.streams("get-insecure-random-bytes", |store, state, (max_len,): (u64,)| bytes(store, state, max_len));
     it.func("get-insecure-random-u64", |call, ()| Ok(number(call)));
 }
 
@@ -27,10 +34,31 @@ pub(crate) fn define_insecure_seed<T: Send, S: State<T>>(it: &mut Interface<'_, 
     });
 }
 
-fn bytes(call: &mut Call<'_>, max_len: u64) -> Vec<u8> {
-    let mut bytes = vec![0; max_len.min(MOST_BYTES) as usize];
-    call.host.random.fill(&mut bytes);
-    bytes
+fn bytes<T: Send + 'static, S: State<T>>(
+    mut store: StoreContextMut<'_, T>,
+    state: S,
+    max_len: u64,
+) -> wasmtime::Result<Vec<u8>> {
+    let len = max_len.min(MOST_BYTES);
+    burn(&mut store, state, len / BYTES_FOR_FUEL)?;
+    let mut bytes = vec![0; len as usize];
+    state(store.data_mut()).0.random.fill(&mut bytes);
+    Ok(bytes)
+}
+
+/// Takes fuel for what a call makes the host do, where that grows with a number of the guest's.
+///
+/// # Errors
+/// The guest ends: there is not as much.
+fn burn<T: 'static, S: State<T>>(store: &mut StoreContextMut<'_, T>, state: S, fuel: u64) -> wasmtime::Result<()> {
+    if state(store.data_mut()).0.limits.fuel.is_none() {
+        return Ok(());
+    }
+    let mut store = store.as_context_mut();
+    match store.get_fuel()?.checked_sub(fuel) {
+        Some(left) => store.set_fuel(left),
+        None => Err(Stopped(Limit::Fuel).into()),
+    }
 }
 
 fn number(call: &mut Call<'_>) -> u64 {

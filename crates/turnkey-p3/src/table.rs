@@ -1,14 +1,12 @@
 //! Every interface once, in the standard's order: its name, what its functions need, and what is worth knowing; and how a
 //! component is given what it imports of them.
 
-use turnkey_core::Capabilities;
 use turnkey_core::interfaces::row;
 pub use turnkey_core::interfaces::{Row, Uses};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use crate::interface::{Interface, State, To};
-use crate::state::Preview3;
 use crate::{cli, clocks, filesystem, random, sockets};
 
 /// The interfaces of WASI 0.3.2 that are here.
@@ -53,12 +51,7 @@ const CANDIDATES: [(&str, &[&str]); 3] = [
     ),
     (
         "0.3.0-rc-2026-02-09",
-        &[
-            "wasi:filesystem/types",
-            "wasi:filesystem/preopens",
-            "wasi:sockets/types",
-            "wasi:sockets/ip-name-lookup",
-        ],
+        &["wasi:filesystem/types", "wasi:filesystem/preopens", "wasi:sockets/types", "wasi:sockets/ip-name-lookup"],
     ),
     ("0.3.0-rc-2026-03-15", &[]),
 ];
@@ -90,12 +83,10 @@ fn define<T: Send, S: State<T>>(name: &str, it: &mut Interface<'_, T, S>) {
     }
 }
 
-/// The functions and resources of an interface, in the standard's order; none of one that is not here.
+/// The functions and resources of an interface, in the standard's order; none of one that is not here. The state is that of the
+/// store that [`link`] is called for: with another one, all functions would be compiled once more for nothing but their names.
 #[must_use]
-pub fn names(interface: &str) -> Vec<&'static str> {
-    fn state((host, preview3): &mut (Capabilities, Preview3)) -> (&mut Capabilities, &mut Preview3) {
-        (host, preview3)
-    }
+pub fn names<T: Send + 'static, S: State<T>>(interface: &str, state: S) -> Vec<&'static str> {
     let mut names = Vec::new();
     define(interface, &mut Interface::new(To::Names(&mut names), state));
     names

@@ -5,6 +5,8 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, types};
 use wasmtime::{ExternType, Module};
 
+use crate::link::State;
+
 /// What a program asks of its host, and what it offers.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -104,8 +106,8 @@ impl Known {
     /// Its functions and resources.
     fn names(&self) -> Vec<&'static str> {
         match self.provider {
-            Provider::Preview3 => turnkey_p3::table::names(self.name),
-            _ => turnkey_p2::table::names(self.name),
+            Provider::Preview3 => turnkey_p3::table::names(self.name, State::preview3),
+            _ => turnkey_p2::table::names(self.name, State::preview2),
         }
     }
 }

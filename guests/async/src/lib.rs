@@ -6,7 +6,11 @@
 //! Source of truth: the WIT packages `wasi:*@0.3`.
 
 use std::fmt::{Debug, Display};
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 
 use futures::join;
 use wasip3::cli::exit::exit_with_code;
@@ -175,4 +179,55 @@ pub fn family(address: SocketAddr) -> IpAddressFamily {
 /// `ADDRESS:PORT`, or the end of the program.
 pub fn address(text: &str) -> SocketAddr {
     text.parse().unwrap_or_else(|_| fail(text, "no ADDRESS:PORT"))
+}
+
+/// Says something, and waits for the next line of standard input: whoever runs the program looks at it meanwhile. `false`: there
+/// are no more lines.
+pub async fn pause(what: &str, input: &mut StreamReader<u8>) -> bool {
+    must("stdout", print(format!("{what}\n")).await);
+    loop {
+        match input.next().await {
+            Some(b'\n') => return true,
+            Some(_) => {}
+            None => return false,
+        }
+    }
+}
+
+/// Begins an operation. If that was not all of it: a wait for its completion, which does not look at what came of it, so that it
+/// can be dropped or cancelled after that.
+///
+/// # Errors
+/// What came of it, if it was over at once.
+pub fn begun<F: Future>(operation: Pin<&mut F>) -> Result<impl Future<Output = ()> + use<F>, F::Output> {
+    let told = Arc::new(Told::default());
+    match operation.poll(&mut Context::from_waker(&Waker::from(Arc::clone(&told)))) {
+        Poll::Ready(over) => Err(over),
+        Poll::Pending => Ok(poll_fn(move |context| told.poll(context))),
+    }
+}
+
+/// Whether an operation has told that there is news of it, and who is to be told in turn.
+#[derive(Default)]
+struct Told(Mutex<(bool, Option<Waker>)>);
+
+impl Told {
+    fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut it = self.0.lock().unwrap();
+        it.1 = Some(context.waker().clone());
+        if it.0 { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Wake for Told {
+    fn wake(self: Arc<Self>) {
+        let waker = {
+            let mut it = self.0.lock().unwrap();
+            it.0 = true;
+            it.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
 }

@@ -16,6 +16,7 @@ use super::bounds::{self, Bound};
 use super::form::Form;
 use super::hosts::{Host, Kind};
 use super::options::Options;
+use super::report::{Report, untimed};
 use super::scratch::{Scratch, in_memory};
 use super::statistics::{median, per_round, ratio};
 use super::{lines, machine, table, tree, turns, write_json};
@@ -219,7 +220,7 @@ impl Bench {
             Output::Pipe => piped,
             Output::File => Some(lines::check(open(&written)?).map_err(Trouble::Wrong)?),
         };
-        report.counted(lines)
+        counted(&report, lines)
     }
 
     fn row(&self, operation: &'static Operation, figures: Figures) -> Row {
@@ -354,46 +355,14 @@ fn finish(mut child: Child, said: &Path) -> Result<Option<u64>, Trouble> {
     Err(Trouble::Refused(format!("{status}\n{}", text.trim_end())))
 }
 
-/// What the guest says of its run: `NAME ITERATIONS NANOSECONDS_TOTAL`.
-struct Report {
-    iterations: u64,
-    nanoseconds: f64,
-}
-
-impl Report {
-    fn read(said: &Path, word: &str) -> Result<Self, Trouble> {
-        let text = std::fs::read_to_string(said).map_err(|error| error.to_string())?;
-        let report = text.lines().find_map(|line| Self::parse(line, word));
-        report.ok_or_else(|| Trouble::Refused(format!("it reported no `{word}`, but {text:?}")))
+/// The figure, if as many lines came out as the guest wrote: it writes some before it takes the time, as it does with every
+/// operation.
+fn counted(report: &Report, lines: Option<u64>) -> Result<f64, Trouble> {
+    let (came, written) = (lines.unwrap_or(0), report.iterations + untimed(report.iterations));
+    if came == written {
+        return Ok(report.nanoseconds_each());
     }
-
-    fn parse(line: &str, word: &str) -> Option<Self> {
-        let mut fields = line.split_whitespace();
-        if fields.next() != Some(word) {
-            return None;
-        }
-        let iterations: u64 = fields.next()?.parse().ok()?;
-        let nanoseconds = fields.next()?.parse().ok()?;
-        (iterations > 0).then_some(Self { iterations, nanoseconds })
-    }
-
-    fn nanoseconds_each(&self) -> f64 {
-        self.nanoseconds / self.iterations as f64
-    }
-
-    /// Lines of `stdout_line`: the guest writes some before it takes the time, as it does with every operation.
-    fn lines(&self) -> u64 {
-        self.iterations + (self.iterations / 10).clamp(1, 100_000)
-    }
-
-    /// The figure, if as many lines came out as the guest wrote.
-    fn counted(&self, lines: Option<u64>) -> Result<f64, Trouble> {
-        let (came, written) = (lines.unwrap_or(0), self.lines());
-        if came == written {
-            return Ok(self.nanoseconds_each());
-        }
-        Err(Trouble::Wrong(format!("{came} lines of {written} came out")))
-    }
+    Err(Trouble::Wrong(format!("{came} lines of {written} came out")))
 }
 
 fn create(path: &Path) -> Result<File, String> {
@@ -409,19 +378,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_three_fields() {
-        let report = Report::parse("fd_seek 200 5000", "fd_seek").unwrap();
-        assert_eq!(report.nanoseconds_each(), 25.0);
-        assert!(Report::parse("fd_seek 200", "fd_seek").is_none());
-        assert!(Report::parse("fd_seek 0 0", "fd_seek").is_none());
-        assert!(Report::parse("other 1 1", "fd_seek").is_none());
-    }
-
-    #[test]
     fn lost_lines_are_no_figure() {
         let report = Report::parse("stdout_line 30 300", "stdout_line").unwrap();
-        assert!(matches!(report.counted(Some(33)), Ok(10.0)));
-        assert!(matches!(report.counted(Some(32)), Err(Trouble::Wrong(_))));
+        assert!(matches!(counted(&report, Some(33)), Ok(10.0)));
+        assert!(matches!(counted(&report, Some(32)), Err(Trouble::Wrong(_))));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who is compared, and how each is asked to run a guest.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -146,6 +147,37 @@ impl Host {
             Kind::Native | Kind::Node => &mut command,
         };
         command.arg(component);
+        command
+    }
+
+    /// Runs a component of Preview 3 with its words, the last of which is the place that it works in: the peer that it may
+    /// connect to, where there is one, or else the folder.
+    pub(super) fn with_streams(
+        &self,
+        component: &Path,
+        directory: &Path,
+        peer: Option<SocketAddr>,
+        words: [&str; 2],
+    ) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("run");
+        match self.kind {
+            Kind::Turnkey => {
+                if let Some(peer) = peer {
+                    command.args(["--allow", &format!("tcp-connect={peer}")]);
+                }
+            }
+            Kind::Wasmtime => {
+                command.args(["-W", "component-model-async=y", "-S", "p3=y", "-S", "inherit-network"]);
+            }
+            // They run no components.
+            Kind::Native | Kind::Node => {}
+        }
+        let mut grant = directory.as_os_str().to_owned();
+        grant.push("::");
+        grant.push(GUEST_DIRECTORY);
+        command.arg("--dir").arg(grant).arg(component).args(words);
+        command.arg(peer.map_or_else(|| GUEST_DIRECTORY.to_owned(), |peer| peer.to_string()));
         command
     }
 }

@@ -343,3 +343,22 @@ fn resolver_failure(status: i32) -> ErrorCode {
         _ => ErrorCode::PermanentResolverFailure,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_resolver_says_is_told_as_what_can_be_done_about_it() {
+        for (status, code) in [
+            (libc::EAI_NONAME, ErrorCode::NameUnresolvable),
+            (libc::EAI_NODATA, ErrorCode::NameUnresolvable),
+            (EAI_ADDRFAMILY, ErrorCode::NameUnresolvable),
+            (libc::EAI_AGAIN, ErrorCode::TemporaryResolverFailure),
+            (libc::EAI_FAIL, ErrorCode::PermanentResolverFailure),
+            (libc::EAI_MEMORY, ErrorCode::InsufficientMemory),
+        ] {
+            assert_eq!(resolver_failure(status), code, "{status}");
+        }
+    }
+}

@@ -193,8 +193,8 @@ impl UdpSocket {
     /// `send` of 0.3: one datagram, to whom or to the peer.
     ///
     /// # Errors
-    /// As [`OutgoingDatagramStream::send`], and as [`UdpSocket::start_bind`]. Where it is not sent after it could have been, the
-    /// socket is bound all the same, as the kernel has it.
+    /// As [`OutgoingDatagramStream::send`], and as [`UdpSocket::start_bind`]. One that only the kernel refuses has bound the
+    /// socket.
     pub fn send(
         &mut self,
         host: &mut Capabilities,
@@ -222,7 +222,8 @@ impl UdpSocket {
             // Of the next one; none where it is an error that comes next, or a datagram without data.
             let bytes = readable_bytes(fd).min(LARGEST_DATAGRAM as u64);
             host.budget.must_have_room(bytes)?;
-            let mut data = Vec::with_capacity(bytes as usize);
+            // Some room there has to be, if only to be told so.
+            let mut data = Vec::with_capacity(bytes.max(1) as usize);
             let remote = net::receive_from(fd, &mut data)?;
             if is_for_guest(self.remote, host, call, remote) {
                 return Ok(IncomingDatagram { data, remote });
@@ -533,4 +534,23 @@ fn is_same(left: SocketAddr, right: SocketAddr) -> bool {
         _ => 0,
     };
     left.ip() == right.ip() && left.port() == right.port() && link(left) == link(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_known_by_its_address_its_port_and_its_link() {
+        for (one, other, same) in [
+            ("127.0.0.1:1", "127.0.0.1:1", true),
+            ("127.0.0.1:1", "127.0.0.1:2", false),
+            ("127.0.0.1:1", "127.0.0.2:1", false),
+            ("[::1]:1", "[::1%7]:1", true),
+            ("[fe80::1%7]:1", "[fe80::1%7]:1", true),
+            ("[fe80::1%7]:1", "[fe80::1%8]:1", false),
+        ] {
+            assert_eq!(is_same(one.parse().unwrap(), other.parse().unwrap()), same, "{one} {other}");
+        }
+    }
 }

@@ -617,16 +617,3 @@ fn no_peer_is_had_that_nothing_may_be_sent_to() {
     }
     assert!(got(&foe).is_empty(), "a datagram came through");
 }
-
-#[test]
-fn on_a_link_a_peer_is_one_on_that_link() {
-    let host = &mut anything();
-    let mut socket = UdpSocket::new(host, AddressFamily::Ipv6).unwrap();
-    let (peer, remote) = native("[::1]:0");
-    socket.connect(host, CALL, remote).unwrap();
-    let SocketAddr::V6(mut same) = remote else { panic!("{remote}") };
-    // Where an address is of no link, what is said of one is nothing.
-    same.set_scope_id(7);
-    assert_eq!(socket.send(host, CALL, b"a", Some(same.into())), Ok(()));
-    assert_eq!(got(&peer), ["a"]);
-}

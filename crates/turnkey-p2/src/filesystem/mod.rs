@@ -37,7 +37,7 @@ pub(crate) struct DirectoryEntryStream {
     of: Id,
     /// The guest's own number for its device.
     device: u64,
-    /// [`Preview2::news`](crate::state::Preview2::news) when the listing began.
+    /// [`Capabilities::news`](turnkey_core::Capabilities::news) when the listing began.
     news: u64,
 }
 
@@ -221,7 +221,7 @@ fn define_paths<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
             let metadata =
                 at(call, &this, |directory, request| directory.stat_at(request, &names::from_text(&path), followed))?;
             let shown = shown(call, &metadata)?;
-            let (of, news) = (call.id(&this), call.p2.news);
+            let (of, news) = (call.id(&this), call.host.news);
             let is_link = shown.kind == FileKind::SymbolicLink;
             call.p2.seen = Seen { of: Some(of), path, followed, is_link, hash: hash(&shown), news };
             Ok(DescriptorStat::from(shown))
@@ -303,7 +303,7 @@ fn define_identity<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
         |mut store, state, (this, path_flags, path): (This, PathFlags, WasmStr)| {
             let followed = follow(path_flags);
             let (host, p2) = state(store.data_mut());
-            let (of, news) = (Call { name: "metadata-hash-at", host, p2 }.id(&this), p2.news);
+            let (of, news) = (Call { name: "metadata-hash-at", host, p2 }.id(&this), host.news);
             let mut seen = std::mem::take(&mut p2.seen);
             let is_seen = seen.of.take() == Some(of)
                 && seen.news == news
@@ -316,7 +316,7 @@ fn define_identity<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
             if is_seen {
                 return Ok(Ok(hash_seen));
             }
-            p2.news += 1;
+            host.news += 1;
             let mut call = Call { name: "metadata-hash-at", host, p2 };
             let metadata = at(&mut call, &this, |directory, request| {
                 directory.stat_at(request, &names::from_text(&path), followed)
@@ -347,7 +347,7 @@ const fn hash(shown: &Metadata) -> MetadataHashValue {
 fn told(call: &mut Call<'_>, this: &This, metadata: &HostMetadata) {
     let same = |began: &HostMetadata| began.is_same_file(metadata) && began.is_unchanged(metadata);
     let listed = call.p2.listed.is_some_and(|(of, began)| of == call.id(this) && same(&began));
-    call.p2.news += u64::from(!listed);
+    call.host.news += u64::from(!listed);
 }
 
 fn open_at(
@@ -373,7 +373,7 @@ fn read_directory(call: &mut Call<'_>, this: &This) -> Outcome<Resource<Director
     let began = directory.stat()?;
     let device = shown(call, &began)?.device;
     let entries = Entries::new(&directory, call.host.sorted_listings, &mut call.host.budget)?;
-    let (of, news) = (call.id(this), call.p2.news);
+    let (of, news) = (call.id(this), call.host.news);
     call.p2.listed = Some((of, began));
     Ok(keep_descriptor(call, DirectoryEntryStream { directory, entries, cookie: 0, of, device, news })?)
 }
@@ -393,7 +393,7 @@ fn read_directory_entry(call: &mut Call<'_>, this: &Resource<DirectoryEntryStrea
         }
     };
     // Another file system may be mounted where a directory is: the listing has the number of what is below.
-    if entry.descriptor_type != DescriptorType::Directory && stream.news == call.p2.news {
+    if entry.descriptor_type != DescriptorType::Directory && stream.news == call.host.news {
         let seen = &mut call.p2.seen;
         seen.path.clear();
         seen.path.push_str(&entry.name);

@@ -379,6 +379,7 @@ impl<T: 'static, S: State<T>> StreamProducer<T> for Listing<S> {
         }
         let mut found = Vec::with_capacity(room);
         let host = (this.state)(store.data_mut()).0;
+        host.news += 1;
         let ended = this.failed.is_some() || this.take(&mut found, room, host);
         if found.is_empty()
             && let Some(code) = this.failed.take()

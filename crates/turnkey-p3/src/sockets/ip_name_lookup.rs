@@ -20,7 +20,7 @@ error_codes! {
 }
 
 /// The code of a look-up. A limit that was met is one that may be over soon.
-pub(crate) const fn lookup(code: Code) -> ErrorCode {
+pub(crate) fn lookup(code: Code) -> ErrorCode {
     match code {
         Code::Access | Code::NotCapable | Code::NotPermitted => ErrorCode::AccessDenied,
         Code::Invalid => ErrorCode::InvalidArgument,
@@ -29,7 +29,7 @@ pub(crate) const fn lookup(code: Code) -> ErrorCode {
             ErrorCode::TemporaryResolverFailure
         }
         Code::PermanentResolverFailure => ErrorCode::PermanentResolverFailure,
-        _ => ErrorCode::Other(None),
+        _ => ErrorCode::Other(Some(code.word().to_owned())),
     }
 }
 

@@ -164,9 +164,8 @@ impl<T: 'static, S: State<T>> StreamProducer<T> for Accepting<S> {
                 continue;
             }
             let (host, p3) = (this.state)(store.data_mut());
-            // Whoever cannot be kept stays there too.
-            let has_room = host.held.handles < host.limits.handles;
-            match if has_room { this.acceptor.accept(host) } else { Err(Code::TooManyDescriptors) } {
+            host.news += 1;
+            match this.acceptor.accept(host) {
                 Ok((accepted, _)) => {
                     let kept = Call { name: "listen", host, p3 }.keep(TcpSocket::new(accepted))?;
                     destination.set_buffer(Some(kept));

@@ -27,7 +27,8 @@ error_codes! {
 }
 
 impl From<Code> for ErrorCode {
-    /// What the standard has no word for is the nearest that it has; what no socket can say is `other`.
+    /// What the standard has no word for is the nearest that it has; what no socket can say is `other`, with the word that it
+    /// has elsewhere.
     fn from(code: Code) -> Self {
         network(code)
     }
@@ -35,7 +36,7 @@ impl From<Code> for ErrorCode {
 
 /// The code of `wasi:sockets`, in one exhaustive match: a code that is added does not compile until it is decided. A limit on sockets is
 /// a limit on memory.
-pub(crate) const fn network(code: Code) -> ErrorCode {
+pub(crate) fn network(code: Code) -> ErrorCode {
     match code {
         Code::Access | Code::NotCapable | Code::NotPermitted => ErrorCode::AccessDenied,
         Code::AddressInUse => ErrorCode::AddressInUse,
@@ -87,7 +88,7 @@ pub(crate) const fn network(code: Code) -> ErrorCode {
         | Code::TemporaryResolverFailure
         | Code::TextFileBusy
         | Code::TooManyLinks
-        | Code::WouldBlock => ErrorCode::Other(None),
+        | Code::WouldBlock => ErrorCode::Other(Some(code.word().to_owned())),
     }
 }
 

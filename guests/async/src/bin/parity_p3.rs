@@ -323,9 +323,8 @@ impl Wasi for Preview3 {
             }
             happened
         });
-        if stands_still {
-            let by_now = monotonic_clock::now();
-            happened.extend((0..waits.len()).filter(|index| Some(*index) != soonest && due(index) <= by_now));
+        if let Some(soonest) = soonest.filter(|_| stands_still) {
+            happened.extend((0..waits.len()).filter(|index| *index != soonest && due(index) == due(&soonest)));
         }
         happened.sort_unstable();
         happened
