@@ -16,6 +16,7 @@ mod cancelled;
 mod lookup;
 mod small_reads;
 mod tcp;
+mod timers;
 mod udp;
 
 use std::ffi::OsStr;

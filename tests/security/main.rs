@@ -15,6 +15,7 @@ mod async_component;
 mod climber;
 mod component;
 mod descriptors_of_proc;
+mod hostile_async;
 mod hostile_components;
 mod limits_of_async;
 mod limits_of_components;

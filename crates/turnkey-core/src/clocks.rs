@@ -1,6 +1,7 @@
 //! The clocks that a guest sees: the host's, coarsened to the step that it was granted, or one that stands still.
 
 use crate::host::clock::{self, Deadline, HostClock};
+use crate::sleepers::Sleepers;
 use crate::host::poll;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -60,6 +61,7 @@ pub struct Clocks {
 struct Frozen {
     start_ns: u64,
     slept_ns: u64,
+    sleepers: Sleepers,
 }
 
 impl Clocks {
@@ -68,7 +70,7 @@ impl Clocks {
     pub fn new(grant: &ClockGrant) -> Self {
         Clocks {
             resolution_ns: grant.resolution_ns.max(1),
-            frozen: grant.frozen_at_ns.map(|start_ns| Frozen { start_ns, slept_ns: 0 }),
+            frozen: grant.frozen_at_ns.map(|start_ns| Frozen { start_ns, slept_ns: 0, sleepers: Sleepers::default() }),
             monotonic_start_ns: clock::now(HostClock::Monotonic),
             cpu_start_ns: clock::now(HostClock::ThreadCpu),
         }
@@ -104,6 +106,12 @@ impl Clocks {
         self.frozen.is_some()
     }
 
+    /// Those who sleep by it, if the clock stands still.
+    #[must_use]
+    pub fn sleepers(&self) -> Option<&Sleepers> {
+        self.frozen.as_ref().map(|frozen| &frozen.sleepers)
+    }
+
     /// Moves a frozen clock on by a sleep.
     pub fn sleep_frozen(&mut self, nanoseconds: u64) {
         if let Some(frozen) = &mut self.frozen {
@@ -111,6 +119,11 @@ impl Clocks {
             // On a step of the clock, so that it never shows less than what was slept.
             frozen.slept_ns = end.checked_next_multiple_of(self.resolution_ns).unwrap_or(u64::MAX);
         }
+    }
+
+    /// Moves a frozen clock on to this reading of the monotonic clock, if it has not come so far.
+    pub fn move_to(&mut self, at_ns: u64) {
+        self.sleep_frozen(at_ns.saturating_sub(self.now_ns(HostClock::Monotonic)));
     }
 
     /// When a timer of so many nanoseconds ends: never earlier than asked, and on a step of the clock.

@@ -16,6 +16,7 @@ pub mod interfaces;
 pub mod limits;
 pub mod random;
 pub mod slab;
+pub mod sleepers;
 pub mod sockets;
 pub mod stream;
 

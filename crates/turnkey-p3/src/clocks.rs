@@ -40,10 +40,6 @@ fn wait_until(call: &mut Call<'_>, when: u64) -> Step<()> {
     if left == 0 {
         return Step::Done(());
     }
-    if call.host.clocks.is_frozen() {
-        call.host.clocks.sleep_frozen(left);
-        return Step::Done(());
-    }
     Step::Wait(Waiting::new(vec![Interest::Clock(when)]))
 }
 

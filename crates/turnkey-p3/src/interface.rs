@@ -4,9 +4,12 @@
 use std::future::ready;
 
 use turnkey_core::ending::Stopped;
+use turnkey_core::host::clock::Deadline;
 use turnkey_core::host::reactor;
 use turnkey_core::limits::Limit;
+use turnkey_core::sleepers::Sleep;
 use turnkey_core::stream::Waiting;
+use turnkey_core::stream::waiting::Watched;
 use turnkey_core::{Capabilities, ErrorCode};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, ResourceType};
@@ -49,6 +52,14 @@ pub(crate) enum Step<R> {
     Done(R),
     /// It has to be called again when one of these has happened.
     Wait(Waiting),
+}
+
+/// What a call waits for.
+enum Waits {
+    Descriptors(Watched, Option<Deadline>),
+    Sleep(Sleep, u64),
+    /// Nothing: what it waits for has happened already.
+    Nothing,
 }
 
 /// A function's name without its resource: `stat` of `[method]descriptor.stat`.
@@ -214,20 +225,25 @@ impl<'a, T: Send + 'static, S: State<T>> Interface<'a, T, S> {
                             let (host, p3) = state(access.data_mut());
                             host.news += 1;
                             let mut call = Call { name: short, host, p3 };
-                            match step(&mut call, &parameters, &mut kept)? {
-                                Step::Done(results) => Ok(Err(results)),
-                                Step::Wait(waiting) => {
-                                    if lease.is_none() {
-                                        lease = Some(call.lease(TASK_BYTES)?);
-                                    }
-                                    Ok(Ok(waiting.into_parts(call.host)))
-                                }
+                            let waiting = match step(&mut call, &parameters, &mut kept)? {
+                                Step::Done(results) => return Ok(Err(results)),
+                                Step::Wait(waiting) => waiting,
+                            };
+                            if lease.is_none() {
+                                lease = Some(call.lease(TASK_BYTES)?);
                             }
+                            Ok(Ok(Waits::of(waiting, call.host)))
                         });
                         match waits {
                             Ok(Err(results)) => return Ok(results),
-                            Ok(Ok(Some((descriptors, deadline)))) => reactor::wait(descriptors, deadline).await,
-                            Ok(Ok(None)) => reactor::yield_now().await,
+                            Ok(Ok(Waits::Descriptors(descriptors, deadline))) => {
+                                reactor::wait(descriptors, deadline).await;
+                            }
+                            Ok(Ok(Waits::Nothing)) => reactor::yield_now().await,
+                            Ok(Ok(Waits::Sleep(sleep, at_ns))) => {
+                                sleep.await;
+                                accessor.with(|mut access| state(access.data_mut()).0.clocks.move_to(at_ns));
+                            }
                             Err(error) => return Err(error),
                         }
                         accessor.with(|mut access| match state(access.data_mut()).0.end {
@@ -238,6 +254,19 @@ impl<'a, T: Send + 'static, S: State<T>> Interface<'a, T, S> {
                 })
             })
         });
+    }
+}
+
+impl Waits {
+    /// What becomes of a wait in an executor.
+    fn of(waiting: Waiting, host: &Capabilities) -> Self {
+        if let (Some(sleepers), Some(at_ns)) = (host.clocks.sleepers(), waiting.first_clock()) {
+            return Waits::Sleep(sleepers.sleep_until(at_ns), at_ns);
+        }
+        match waiting.into_parts(host) {
+            Some((descriptors, deadline)) => Waits::Descriptors(descriptors, deadline),
+            None => Waits::Nothing,
+        }
     }
 }
 

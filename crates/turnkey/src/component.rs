@@ -62,7 +62,14 @@ pub(crate) fn enter_async(
 ) -> wasmtime::Result<u32> {
     let executor = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let end = store.data().core.end;
-    let entered = enter_in_executor(store, component, world, entry, results);
+    let sleepers = store.data().core.clocks.sleepers().cloned();
+    let entered = async {
+        let entered = enter_in_executor(store, component, world, entry, results);
+        match sleepers {
+            Some(sleepers) => sleepers.run(entered).await,
+            None => entered.await,
+        }
+    };
     executor.block_on(async {
         match end {
             Some(end) => {

@@ -83,6 +83,16 @@ impl Waiting {
         }
     }
 
+    /// The first time of the guest's clock that is waited for, in nanoseconds.
+    #[must_use]
+    pub fn first_clock(&self) -> Option<u64> {
+        let clocks = self.interests.iter().filter_map(|interest| match interest {
+            Interest::Clock(at_ns) => Some(*at_ns),
+            Interest::Now | Interest::Descriptor(..) => None,
+        });
+        clocks.min()
+    }
+
     /// Whether [`Waiting::wait`] comes back at once because it moves a clock that stands still: nobody has to wait then.
     #[must_use]
     pub fn moves_clock(&self, host: &Capabilities) -> bool {

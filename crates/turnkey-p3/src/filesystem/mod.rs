@@ -265,13 +265,14 @@ fn define_paths<T: Send, S: State<T>>(it: &mut Interface<'_, T, S>) {
     );
 }
 
-/// What a descriptor is opened for: to read, where nothing is said, and to write what it creates.
+/// What a descriptor is opened for: to read, where nothing is said, and to write the file that it creates.
 fn implied(open_flags: OpenFlags, flags: DescriptorFlags) -> descriptor::DescriptorFlags {
     let (open_flags, mut flags) = (descriptor::OpenFlags::from(open_flags), descriptor::DescriptorFlags::from(flags));
     if !flags.intersects(descriptor::DescriptorFlags::READ | descriptor::DescriptorFlags::WRITE) {
         flags |= descriptor::DescriptorFlags::READ;
     }
-    if open_flags.contains(descriptor::OpenFlags::CREATE) {
+    let of_file = !open_flags.contains(descriptor::OpenFlags::DIRECTORY);
+    if of_file && open_flags.contains(descriptor::OpenFlags::CREATE) {
         flags |= descriptor::DescriptorFlags::WRITE;
     }
     flags

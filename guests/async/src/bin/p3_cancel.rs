@@ -1,15 +1,20 @@
 //! Operations that are dropped or taken back before they begin, while they wait, and after they have been completed:
-//! `p3_cancel SCENE ROUNDS [WORD]`. It plays the scene once, and then so many times again; before, between and after, it says
+//! `p3_cancel SCENE ROUNDS [WORD]`. Some are taken back in the middle: while the program waited in a function of 0.2, so that it
+//! could be told of nothing, what they wait for has come. It plays the scene once, and then so many times again; before, between and after, it says
 //! so on standard output and goes on with the next line of its standard input. Whatever is not as it should be is a panic.
 //!
 //! The scenes are `timer`, `lookup` (of the name `WORD`), `files` and `listing` (of the directory `/d`), and two with streams
 //! that wait. `stdin`: wherever it says `give` it is to be given `0123456789`. `stdout`: it speaks on standard error instead;
 //! nobody must read its output until it says `read BYTES`, for there are so many then, or `read the rest`.
+//! `return`, `forget` and `exit` end the program while operations wait, which are dropped or left where they are.
 
+use std::mem::forget;
 use std::pin::pin;
 use std::task::Poll;
+use std::thread::sleep;
+use std::time::Duration;
 
-use async_components::{begun, command, complain, directory, drained, fail, fed, must, pause, print};
+use async_components::{begun, command, complain, directory, drained, fail, fed, leave, must, pause, print};
 use futures::poll;
 use wasip3::cli::environment::get_arguments;
 use wasip3::cli::{stdin, stdout};
@@ -25,7 +30,7 @@ const MS: u64 = 1_000_000;
 const HOUR: u64 = 3_600_000 * MS;
 
 /// More than any pipe holds.
-const MUCH: usize = 4 << 20;
+const MUCH: usize = 256 << 10;
 
 async fn run() -> Result<(), ()> {
     let words = get_arguments();
@@ -43,6 +48,7 @@ async fn run() -> Result<(), ()> {
             "listing" => listing().await,
             "stdin" => read(&mut input).await,
             "stdout" => write(&mut input, &mut position).await,
+            "return" | "forget" | "exit" => return ending(word(1)).await,
             _ => fail(word(1), "no such scene"),
         }
         if round == 0 {
@@ -67,8 +73,34 @@ impl Input<'_> {
             return;
         }
         must("stderr", complain(format!("{what}\n")).await);
+        self.line().await;
+    }
+
+    async fn line(&mut self) {
         while self.stream.next().await != Some(b'\n') {}
     }
+}
+
+/// Waits in 0.2, for what somebody else has been told to do.
+fn wait_in_0_2() {
+    sleep(Duration::from_millis(5));
+}
+
+/// Ends the program while operations wait.
+async fn ending(how: &str) -> Result<(), ()> {
+    let (mut other, _) = stdin::read_via_stream();
+    let mut read = Box::pin(async move { other.read(Vec::with_capacity(64)).await.1.len() });
+    let mut timer = Box::pin(wait_for(HOUR));
+    assert!(poll!(read.as_mut()).is_pending() && poll!(timer.as_mut()).is_pending());
+    match how {
+        "exit" => leave(7),
+        "forget" => {
+            forget(read);
+            forget(timer);
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Takes a future's reading back while it waits: it can be read later.
@@ -93,6 +125,11 @@ async fn timer() {
         let mut short = pin!(wait_for(MS));
         must("a timer over at once", begun(short.as_mut())).await;
         assert!(now() - begin >= MS);
+    }
+    {
+        let mut short = pin!(wait_for(MS / 10));
+        assert!(poll!(short.as_mut()).is_pending());
+        sleep(Duration::from_micros(200));
     }
     assert!(poll!(pin!(wait_for(0))).is_ready());
 }
@@ -239,12 +276,14 @@ async fn read(input: &mut Input<'_>) {
     assert!(poll!(pin!(input.stream.read(Vec::with_capacity(64)))).is_pending());
     // To be told that there is something, without taking it.
     assert!(poll!(pin!(input.stream.read(Vec::new()))).is_pending());
-    // A stream of its own, which takes nothing that it does not give.
-    let (mut other, end) = stdin::read_via_stream();
-    let end = read_later(end).await;
-    assert!(poll!(pin!(other.read(Vec::with_capacity(64)))).is_pending());
-    drop(other);
-    must("stdin", end.await);
+    // Streams of their own, which take nothing that they do not give.
+    for _ in 0..8 {
+        let (mut other, end) = stdin::read_via_stream();
+        let end = read_later(end).await;
+        assert!(poll!(pin!(other.read(Vec::with_capacity(64)))).is_pending());
+        drop(other);
+        must("stdin", end.await);
+    }
 
     {
         let mut read = pin!(input.stream.read(Vec::with_capacity(4)));
@@ -256,6 +295,26 @@ async fn read(input: &mut Input<'_>) {
     // The next read goes on where the one before had come to, and nothing was taken but what was given.
     assert_eq!(input.stream.read(Vec::with_capacity(4)).await.1, b"4567");
     assert_eq!(input.stream.read(Vec::with_capacity(64)).await.1, b"89");
+
+    for taken_back in [true, false] {
+        let mut taken = Vec::new();
+        {
+            let mut read = pin!(input.stream.read(Vec::with_capacity(4)));
+            assert!(poll!(read.as_mut()).is_pending());
+            println!("give");
+            wait_in_0_2();
+            if taken_back {
+                taken = read.cancel().1;
+            }
+        }
+        let rest = input.stream.read(Vec::with_capacity(64)).await.1;
+        if taken_back {
+            taken.extend(rest);
+            assert_eq!(taken, b"0123456789");
+        } else {
+            assert!(rest == b"0123456789" || rest == b"456789", "{rest:?}");
+        }
+    }
 
     // What is dropped with what it had read took that with it, and no more.
     {
@@ -286,7 +345,24 @@ async fn write(input: &mut Input<'_>, position: &mut usize) {
     let end = read_later(end).await;
     input.pause(&format!("read {written}")).await;
 
-    let written = fill(&mut writer, position).await;
+    let mut written = fill(&mut writer, position).await;
+    {
+        let mut write = pin!(writer.write(pattern(*position)));
+        assert!(poll!(write.as_mut()).is_pending());
+        eprintln!("read {written}");
+        wait_in_0_2();
+        let (result, rest) = write.cancel();
+        written = match result {
+            StreamResult::Complete(bytes) => bytes,
+            StreamResult::Cancelled => 0,
+            StreamResult::Dropped => panic!("it was closed"),
+        };
+        assert_eq!(written + rest.remaining(), MUCH);
+        *position += written;
+    }
+    input.line().await;
+
+    written += fill(&mut writer, position).await;
     let mut write = Box::pin(writer.write(pattern(*position)));
     let completed = begun(write.as_mut()).ok().expect("what is full takes no more");
     input.pause(&format!("read {written}")).await;

@@ -10,6 +10,8 @@
 
 use std::pin::pin;
 use std::task::Poll;
+use std::thread::sleep;
+use std::time::Duration;
 
 use async_components::{address, begun, command, fail, family, from_wasi, must, pause, to_wasi};
 use futures::poll;
@@ -24,8 +26,8 @@ command!(run);
 
 const MS: u64 = 1_000_000;
 
-/// More than there is room for on the way to a peer.
-const MUCH: usize = 1 << 20;
+/// Bytes of one write.
+const MUCH: usize = 256 << 10;
 
 async fn run() -> Result<(), ()> {
     let words = get_arguments();
@@ -70,6 +72,11 @@ async fn read_later<T: 'static>(end: FutureReader<T>) -> FutureReader<T> {
         Err(end) => end,
         Ok(_) => panic!("it was there"),
     }
+}
+
+/// Waits for the next line.
+async fn line(input: &mut StreamReader<u8>) {
+    while input.next().await != Some(b'\n') {}
 }
 
 fn socket(there: IpSocketAddress) -> TcpSocket {
@@ -124,6 +131,28 @@ async fn receive(there: IpSocketAddress, input: &mut StreamReader<u8>) {
         assert_eq!(stream.read(Vec::with_capacity(64)).await.1, b"456789");
     }
 
+    // The same, where nobody could be told: the program waits in 0.2 meanwhile.
+    for taken_back in [true, false] {
+        let mut taken = Vec::new();
+        {
+            let mut read = pin!(stream.read(Vec::with_capacity(4)));
+            assert!(poll!(read.as_mut()).is_pending());
+            println!("give");
+            sleep(Duration::from_millis(5));
+            if taken_back {
+                taken = read.cancel().1;
+            }
+        }
+        line(input).await;
+        let rest = stream.read(Vec::with_capacity(64)).await.1;
+        if taken_back {
+            taken.extend(rest);
+            assert_eq!(taken, b"0123456789");
+        } else {
+            assert!(rest == b"0123456789" || rest == b"456789", "{rest:?}");
+        }
+    }
+
     // The connection is there as long as its stream.
     drop(socket);
     pause("give", input).await;
@@ -141,35 +170,51 @@ async fn send(there: IpSocketAddress, input: &mut StreamReader<u8>) {
     drop(writer.write(vec![UNCOUNTED; MUCH]));
     let mut position = 0;
     let written = fill(&mut writer, &mut position).await;
-    assert!(poll!(pin!(writer.write(Vec::new()))).is_pending(), "what is full has room");
     let end = read_later(end).await;
     pause(&format!("read {written}"), input).await;
 
     let mut written = fill(&mut writer, &mut position).await;
-    {
+    loop {
         let mut write = pin!(writer.write(pattern(position)));
-        let completed = begun(write.as_mut()).ok().expect("what is full takes no more");
-        pause(&format!("read {written}"), input).await;
-        completed.await;
-        let (result, rest) = write.cancel();
-        let StreamResult::Complete(bytes) = result else { panic!("{result:?}") };
-        assert_eq!(bytes + rest.remaining(), MUCH);
-        written = bytes;
-        position += bytes;
+        match begun(write.as_mut()) {
+            // The peer's system has made room meanwhile.
+            Err((result, _)) => {
+                let bytes = counted(result);
+                (written, position) = (written + bytes, position + bytes);
+            }
+            Ok(completed) => {
+                pause(&format!("read {written}"), input).await;
+                completed.await;
+                let (result, rest) = write.cancel();
+                let bytes = counted(result);
+                assert_eq!(bytes + rest.remaining(), MUCH);
+                (written, position) = (bytes, position + bytes);
+                break;
+            }
+        }
     }
 
     // What is dropped when it has been sent has been sent, and how much that was is nobody's to know.
     written += fill(&mut writer, &mut position).await;
-    {
+    loop {
         let mut write = pin!(writer.write(vec![UNCOUNTED; MUCH]));
-        let completed = begun(write.as_mut()).ok().expect("what is full takes no more");
-        pause(&format!("read {written}"), input).await;
-        completed.await;
+        if let Ok(completed) = begun(write.as_mut()) {
+            pause(&format!("read {written}"), input).await;
+            completed.await;
+            break;
+        }
     }
     drop(writer);
     drop(socket);
     must("send", end.await);
     pause("read the rest", input).await;
+}
+
+fn counted(result: StreamResult) -> usize {
+    match result {
+        StreamResult::Complete(bytes) => bytes,
+        result => panic!("{result:?}"),
+    }
 }
 
 /// What is written, and nobody counts how often.
@@ -266,6 +311,21 @@ async fn accept(connections: &mut StreamReader<TcpSocket>, input: &mut StreamRea
         must("get-remote-address", came[0].get_remote_address());
     }
     pause("gone", input).await;
+    // Taken back after somebody came, and before anybody could be told: that is one who came, or is there for the next.
+    let mut came = {
+        let mut read = pin!(connections.read(Vec::with_capacity(1)));
+        assert!(poll!(read.as_mut()).is_pending());
+        println!("connect");
+        sleep(Duration::from_millis(5));
+        read.cancel().1
+    };
+    if came.is_empty() {
+        came.extend(connections.next().await);
+    }
+    assert_eq!(came.len(), 1);
+    line(input).await;
+    drop(came);
+    pause("gone", input).await;
     // Dropped after somebody came: whoever it was is gone.
     {
         let mut read = pin!(connections.read(Vec::with_capacity(1)));
@@ -299,5 +359,12 @@ async fn datagram(there: IpSocketAddress) {
     }
     // What was received and dropped is gone, and nothing else.
     assert_eq!(must("receive", receiver.receive().await).0, b"next");
+    {
+        let mut receive = pin!(receiver.receive());
+        assert!(poll!(receive.as_mut()).is_pending());
+        // That does not wait, and so nobody is told of anything meanwhile.
+        must("send", send(b"last").await);
+    }
+    assert_eq!(must("receive", receiver.receive().await).0, b"last");
     assert!(poll!(pin!(receiver.receive())).is_pending());
 }

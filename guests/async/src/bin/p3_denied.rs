@@ -32,7 +32,7 @@ async fn run() -> Result<(), ()> {
     send("connected to the granted one, to it by its address", &socket, "granted", Some(granted)).await;
     send("connected to the granted one, to the denied one", &socket, "denied", Some(denied)).await;
     println!("connected again, to the denied one: {}", whether(socket.connect(to_wasi(denied))));
-    send("connected again, to nobody", &socket, "denied", None).await;
+    send("connected again, to nobody", &socket, "granted", None).await;
     println!("disconnected: {}", whether(socket.disconnect()));
     send("no longer connected, to the denied one", &socket, "denied", Some(denied)).await;
     send("no longer connected, to nobody", &socket, "denied", None).await;

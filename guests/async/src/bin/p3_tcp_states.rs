@@ -1,14 +1,14 @@
 //! The states of a TCP socket of `wasi:sockets`, and what comes of its streams: `p3_tcp_states SCENE ADDRESS …`; a transcript.
 //!
-//! `states`: what each call says in each state, and with words that mean nothing; it listens there, and connects to itself.
-//! `listen`: what is left of a listener when its socket or its stream is dropped; by itself, too. `connect`, `bind`: to there,
-//! and the code. `cancel`: connects to where nobody answers, and gives up.
+//! By itself: `states`, what each call says in each state, and with words that mean nothing; `listen`, what is left of a
+//! listener when its socket or its stream is dropped. `connect`, `bind`: to there, and the code; `unbound`, to listen without.
+//! `cancel`: connects to where nobody answers, and gives up.
 //!
 //! To a peer there: `once` is for echoes that are asked for too early and twice; `sends` and `hears` end one direction before
-//! the other; `zero` writes and reads nothing; `drops ORDER` drops its streams and socket in that order, of the letters `w`
-//! (what it writes), `r` (what it reads) and `s`; `unread` answers before it has read everything; `reset ORDER` looks at a
-//! connection that has been broken off, of the letters `w` (writes), `e` (ends what it writes), `r` (reads) and `d` (drops what
-//! it reads).
+//! the other; `zero` writes and reads nothing; `drops ORDER` drops its streams and its socket in that order, of the letters `w`
+//! (what it writes), `r` (what it reads), `W`, `R` (what is said at their ends) and `s`, or all at once; `unread BYTES` answers
+//! with so many before it has read everything; `reset ORDER` looks at a connection that has been broken off, of the letters `w`
+//! (writes), `e` (ends what it writes), `r` (reads) and `d` (drops what it reads).
 //!
 //! `serve COUNT` listens there and sends back what comes in, by giving what it receives to what it sends; `accept` begins to
 //! accept when its input has ended.
@@ -45,7 +45,7 @@ async fn run() -> Result<(), ()> {
         ("hears", []) => hears(at).await,
         ("zero", []) => zero(at).await,
         ("drops", [order]) => drops(at, order).await,
-        ("unread", []) => unread(at).await,
+        ("unread", [bytes]) => unread(at, bytes.parse().unwrap_or_else(|_| fail("unread", "no number"))).await,
         ("reset", [order]) => reset(at, order).await,
         ("serve", [count]) => serve(at, count.parse().unwrap_or_else(|_| fail("serve", "no number"))).await,
         ("accept", []) => accept(at).await,
@@ -402,16 +402,18 @@ async fn drops(at: SocketAddr, order: &str) {
     }
 }
 
-/// The peer has sent more than is read before it is answered.
-async fn unread(at: SocketAddr) {
+/// The peer has sent more than is read before it is answered, and reads none of that until this program has ended.
+async fn unread(at: SocketAddr, bytes: usize) {
     let socket = connected(at).await;
+    must("set-send-buffer-size", socket.set_send_buffer_size(bytes as u64 + 1));
     let (mut reader, ended) = socket.receive();
-    let (_, bytes) = reader.read(Vec::with_capacity(5)).await;
-    println!("read: {}", bytes.len());
-    // All that has come is there.
+    let (_, read) = reader.read(Vec::with_capacity(5)).await;
+    println!("read: {}", read.len());
     drop(reader);
     println!("received: {}", shown(ended.await));
-    println!("sent: {}", shown(fed("answered", |data| socket.send(data)).await));
+    if bytes > 0 {
+        println!("sent: {}", shown(fed(vec![b'x'; bytes], |data| socket.send(data)).await));
+    }
 }
 
 /// The peer breaks off when it has been sent something, and then this program's input ends.
