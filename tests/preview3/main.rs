@@ -15,6 +15,7 @@ mod peer;
 mod cancelled;
 mod lookup;
 mod small_reads;
+mod tasks;
 mod tcp;
 mod timers;
 mod udp;

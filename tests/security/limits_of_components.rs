@@ -26,7 +26,7 @@ fn run_large(flags: &[&str], body: &str) -> Ran {
 }
 
 #[track_caller]
-fn flat(ran: &Ran, most_bytes: u64) {
+pub(crate) fn flat(ran: &Ran, most_bytes: u64) {
     assert!(!ran.stderr.contains("panicked"), "{ran:?}");
     assert!(ran.peak_bytes < most_bytes, "the process took {} MiB", ran.peak_bytes >> 20);
 }
@@ -38,7 +38,7 @@ fn stays_flat(ran: &Ran, status: i32) {
 }
 
 #[track_caller]
-fn stopped_by(ran: &Ran, limit: &str, most_bytes: u64) {
+pub(crate) fn stopped_by(ran: &Ran, limit: &str, most_bytes: u64) {
     assert!(ran.ended_with(124).contains(&format!("`{limit}")), "{ran:?}");
     flat(ran, most_bytes);
 }
@@ -330,7 +330,7 @@ fn ghsa_5m8g_xhq4_4h93_empty_writes_without_end_cost_no_memory() {
 }
 
 /// A server that takes connections and reads nothing of them, until its listener is dropped by the end of the test.
-fn deaf_server() -> (std::net::SocketAddr, std::sync::mpsc::Receiver<TcpStream>) {
+pub(crate) fn deaf_server() -> (std::net::SocketAddr, std::sync::mpsc::Receiver<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (send, receive) = std::sync::mpsc::channel();
@@ -368,7 +368,7 @@ fn ghsa_5m8g_xhq4_4h93_what_dropped_streams_could_not_send_is_bounded_by_sockets
 }
 
 /// A component as text, without WASI: `wasi:cli/run` is `body` in a core module that has what `canon` makes.
-fn own_resources(functions: &str, imports: &str, body: &str) -> String {
+pub(crate) fn own_resources(functions: &str, imports: &str, body: &str) -> String {
     format!(
         r#"(component
             (type $r (resource (rep i32)))
@@ -402,7 +402,7 @@ fn ghsa_q554_3cjc_rx7p_handles_of_a_components_own_resources_are_stopped_by_a_na
 
 /// A component in which there are so many instances of another that has resources of its own. Each takes so many handles,
 /// and gives them back if `back` says so, before the next does.
-fn many_instances(instances: usize, handles: u32, back: bool) -> String {
+pub(crate) fn many_instances(instances: usize, handles: u32, back: bool) -> String {
     let each = |line: &dyn Fn(usize) -> String| (0..instances).map(line).collect::<String>();
     let give = "(local.set $i (i32.const 0)) (loop $again (call $drop (i32.add (local.get $i) (i32.const 1)))
         (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const HANDLES))))";
@@ -479,7 +479,7 @@ fn ghsa_q554_3cjc_rx7p_what_many_instances_take_besides_memories_is_bounded() {
 }
 
 /// A component that hands a list of so many handles to another, which borrows them, gives them back, and that so often.
-fn borrows(count: u32, times: u32) -> String {
+pub(crate) fn borrows(count: u32, times: u32) -> String {
     const MEMORY: &str = r#"(memory (export "memory") 200)
         (global $heap (mut i32) (i32.const 1024))
         (func (export "realloc") (param i32 i32 i32 i32) (result i32) (global.get $heap))"#;

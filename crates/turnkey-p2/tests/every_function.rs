@@ -13,12 +13,12 @@ use turnkey_p2::{Preview2, Waits, table};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::abi::{AbiVariant, WasmType};
-use wit_parser::{
-    LiftLowerAbi, ManglingAndAbi, Resolve, ResourceIntrinsic, TypeDefKind, UnresolvedPackageGroup, WasmImport, WorldId,
-    WorldItem,
-};
+use wit_parser::{Resolve, TypeDefKind, UnresolvedPackageGroup, WorldItem};
+
+#[path = "definitions/importing.rs"]
+mod importing;
+
+use importing::{Definitions, component};
 
 /// The last number of the release that `wit/0.2` has, 0.2.12.
 const NEWEST: u32 = 12;
@@ -38,9 +38,6 @@ fn of_release(text: &str, patch: u32) -> String {
     }
     older.replace(&format!("@0.2.{NEWEST}"), &format!("@0.2.{patch}"))
 }
-
-/// Definitions, and the world that imports all of them.
-type Definitions = (Resolve, WorldId);
 
 /// What `wit/0.2` defines once its files are edited, with all that is unstable.
 fn definitions(edit: impl Fn(&str) -> String) -> Definitions {
@@ -72,85 +69,6 @@ fn defined((resolve, world): &Definitions) -> BTreeSet<(String, String)> {
         resolve.interfaces[id].functions.keys().map(move |function| (name.clone(), function.clone()))
     };
     interfaces.flat_map(of_interface).collect()
-}
-
-/// A core module that imports all functions of a world, and what drops its resources, and does nothing with them. What it
-/// exports is what the canonical ABI wants of it.
-fn module((resolve, world): &Definitions) -> Vec<u8> {
-    fn number(mut value: usize) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while value >= 0x80 {
-            bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        bytes.push(value as u8);
-        bytes
-    }
-    fn counted(bytes: &[u8]) -> Vec<u8> {
-        [&*number(bytes.len()), bytes].concat()
-    }
-    fn types(of: &[WasmType]) -> Vec<u8> {
-        let byte = |of: &WasmType| match of {
-            WasmType::I32 | WasmType::Pointer | WasmType::Length => 0x7f,
-            WasmType::I64 | WasmType::PointerOrI64 => 0x7e,
-            WasmType::F32 => 0x7d,
-            WasmType::F64 => 0x7c,
-        };
-        counted(&of.iter().map(byte).collect::<Vec<u8>>())
-    }
-    fn section(id: u8, entries: &[Vec<u8>]) -> Vec<u8> {
-        [vec![id], counted(&[number(entries.len()), entries.concat()].concat())].concat()
-    }
-
-    let mangling = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
-    // The first is that of `cabi_realloc`.
-    let mut signatures = vec![[vec![0x60], types(&[WasmType::I32; 4]), types(&[WasmType::I32])].concat()];
-    let mut imports = Vec::new();
-    let mut import = |what, parameters: &[WasmType], results: &[WasmType]| {
-        let (module, name) = resolve.wasm_import_name(mangling, what);
-        let index = number(signatures.len());
-        imports.push([counted(module.as_bytes()), counted(name.as_bytes()), vec![0x00], index].concat());
-        signatures.push([vec![0x60], types(parameters), types(results)].concat());
-    };
-    for (key, item) in &resolve.worlds[*world].imports {
-        let WorldItem::Interface { id, .. } = item else { panic!("an interface, not {item:?}") };
-        let interface = Some(key);
-        for func in resolve.interfaces[*id].functions.values() {
-            let signature = resolve.wasm_signature(AbiVariant::GuestImport, func);
-            import(WasmImport::Func { interface, func }, &signature.params, &signature.results);
-        }
-        for &resource in resolve.interfaces[*id].types.values() {
-            if matches!(resolve.types[resource].kind, TypeDefKind::Resource) {
-                let intrinsic = ResourceIntrinsic::ImportedDrop;
-                import(WasmImport::ResourceIntrinsic { interface, resource, intrinsic }, &[WasmType::I32], &[]);
-            }
-        }
-    }
-
-    let realloc = number(imports.len());
-    [
-        b"\0asm\x01\0\0\0".to_vec(),
-        section(1, &signatures),
-        section(2, &imports),
-        section(3, &[vec![0x00]]),
-        section(5, &[vec![0x00, 0x00]]),
-        section(
-            7,
-            &[
-                [counted(b"memory"), vec![0x02, 0x00]].concat(),
-                [counted(b"cabi_realloc"), vec![0x00], realloc].concat(),
-            ],
-        ),
-        section(10, &[counted(b"\0\0\x0b")]),
-    ]
-    .concat()
-}
-
-/// The component that imports all of the definitions.
-fn component(definitions: &Definitions) -> Vec<u8> {
-    let mut module = module(definitions);
-    embed_component_metadata(&mut module, &definitions.0, definitions.1, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }
 
 /// Every function that the engine sees a component import.

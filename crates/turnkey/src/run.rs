@@ -319,7 +319,8 @@ fn exit(code: &Code, core: &Capabilities, error: &wasmtime::Error) -> Result<Exi
         (None, None) if has_run => match error.root_cause().to_string() {
             // The engine's word for it is fuel, which is another thing here.
             what if what.contains(TOO_MUCH_COPIED) => "a string or a list is too long for one call".to_owned(),
-            what => what,
+            // What the engine says of faults of its own is a page.
+            what => what.lines().next().unwrap_or_default().to_owned(),
         },
         // Nothing of the guest has run: it could not be set up.
         (None, None) => return Err(set_up(core, error)),

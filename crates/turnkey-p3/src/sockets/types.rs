@@ -34,8 +34,8 @@ impl From<Code> for ErrorCode {
     }
 }
 
-/// The code of `wasi:sockets`, in one exhaustive match: a code that is added does not compile until it is decided. A limit on sockets is
-/// a limit on memory.
+/// The code of `wasi:sockets`, in one exhaustive match: a code that is added does not compile until it is decided. A limit on
+/// sockets is a limit on memory.
 pub(crate) fn network(code: Code) -> ErrorCode {
     match code {
         Code::Access | Code::NotCapable | Code::NotPermitted => ErrorCode::AccessDenied,

@@ -134,8 +134,8 @@ async fn answer(server: IpSocketAddress, may_ask: oneshot::Receiver<()>) {
         must("send", sent.await);
     };
     let (whole, ()) = join!(answer.collect(), ask);
-    assert_eq!(whole, WORD);
     must("receive", received.await);
+    assert_eq!(whole, WORD);
 }
 
 fn bound() -> UdpSocket {
