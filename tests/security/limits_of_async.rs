@@ -20,10 +20,13 @@ const SMALL_BYTES: u64 = 64 << 20;
 /// A run over a directory of its own, with all of the network, and with nothing on its standard input, for ever.
 fn run_app(limits: &[&str], app: &PathBuf, words: &[&str]) -> Ran {
     let folder = Folder::new();
-    folder.file("entry", "");
+    folder.file("file", [b'x'; 10_000]);
     let (silent, _nothing_comes) = std::io::pipe().unwrap();
     let mut command: Command = turnkey();
-    command.args(["run", "--timeout", "40s", "--allow", "network"]).args(limits);
+    command.args(["run", "--allow", "network"]).args(limits);
+    if !limits.contains(&"--timeout") {
+        command.args(["--timeout", "40s"]);
+    }
     command.arg("--dir").arg(granted(folder.root(), "/d")).arg(app).args(words);
     start(command.stdin(silent).stdout(Stdio::piped()).stderr(Stdio::piped())).wait()
 }
@@ -45,7 +48,7 @@ const BOUND: &str = "(call $udp-socket.create (i32.const 0) (i32.const 16)) (cal
     (call $must (i32.const 16))";
 
 /// What is made without end, and what is done before: by the component alone, and by the host for it.
-const MADE: [(&str, &str); 13] = [
+const MADE: [(&str, &str); 14] = [
     ("", "(drop (call $stdout.write-via-stream.0.new))"),
     ("", "(drop (call $stdout.write-via-stream.1.new))"),
     ("", "(drop (call $waitable-set.new))"),
@@ -71,6 +74,15 @@ const MADE: [(&str, &str); 13] = [
     (
         "(local.set $file (call $file))",
         "(call $descriptor.read-via-stream (local.get $file) (i64.const 0) (i32.const 16))",
+    ),
+    // Read in pieces so small that the file is read ahead.
+    (
+        "(local.set $file (call $file))",
+        "(call $descriptor.read-via-stream (local.get $file) (i64.const 0) (i32.const 16))
+         (drop (call $descriptor.read-via-stream.0.read.async (i32.load (i32.const 16)) (i32.const 4096) (i32.const 10)))
+         (drop (call $descriptor.read-via-stream.0.read.async (i32.load (i32.const 16)) (i32.const 4096) (i32.const 10)))
+         (drop (call $descriptor.read-via-stream.0.read.async (i32.load (i32.const 16)) (i32.const 4096) (i32.const 10)))
+         (drop (call $descriptor.read-via-stream.0.read.async (i32.load (i32.const 16)) (i32.const 4096) (i32.const 10)))",
     ),
     (
         "(local.set $file (call $file))",
@@ -105,7 +117,8 @@ fn ghsa_852m_cvvp_9p4w_what_async_functions_have_a_code_for_answers_with_that() 
         (&["tcp-sockets"], "out-of-memory after 1024\n"),
         (&["udp-sockets"], "out-of-memory after 1024\n"),
         (&["listeners", "127.0.0.1:0"], "out-of-memory after 1024\n"),
-        (&["lookups", "localhost"], "temporary-resolver-failure after 16\n"),
+        // Each that has been answered makes room for one.
+        (&["lookups", "localhost"], "temporary-resolver-failure after "),
     ] {
         let ran = hog(&[], words);
         assert_eq!((ran.status(), ran.text().starts_with(answer)), (0, true), "{words:?}: {ran:?}");
@@ -114,8 +127,8 @@ fn ghsa_852m_cvvp_9p4w_what_async_functions_have_a_code_for_answers_with_that() 
     stopped_by(&hog(&[], &["preopens"]), "--max-handles 100000", SMALL_BYTES);
     let few = ["--max-descriptors", "20", "--max-sockets", "20"];
     for (words, answer) in [
-        (&["descriptors", "/d"][..], "insufficient-memory after 16\n"),
-        (&["listings", "/d"], "insufficient-memory after 16\n"),
+        (&["descriptors", "/d"][..], "insufficient-memory after 18\n"),
+        (&["listings", "/d"], "insufficient-memory after 18\n"),
         (&["tcp-sockets"], "out-of-memory after 20\n"),
     ] {
         let ran = hog(&few, words);
@@ -197,7 +210,7 @@ fn ghsa_852m_cvvp_9p4w_random_bytes_and_names_of_any_length_take_no_memory_of_th
         (format!("(call $descriptor.symlink-at (call $root) {long} {long} (i32.const 16))"), 134),
         (format!("(call $ip-name-lookup.resolve-addresses {long} (i32.const 16))"), 134),
         // As long as one call may pass: each has a code.
-        ("(call $descriptor.stat-at (call $root) (i32.const 0) (i32.const 1048576) (i32.const 16000000) (i32.const 16)) (call $must64 (i32.const 16))".to_owned(), 118),
+        ("(call $descriptor.stat-at (call $root) (i32.const 0) (i32.const 1048576) (i32.const 16000000) (i32.const 16)) (call $must64 (i32.const 16))".to_owned(), 117),
         ("(call $ip-name-lookup.resolve-addresses (i32.const 1048576) (i32.const 16000000) (i32.const 16)) (call $must (i32.const 16))".to_owned(), 101),
     ] {
         let fill = "(memory.fill (i32.const 1048576) (i32.const 97) (i32.const 50331648))";
@@ -279,7 +292,7 @@ fn ghsa_x84v_gj2h_g759_more_than_there_is_room_for_is_a_trap() {
         assert_eq!(ran.status(), 134, "{count}: {ran:?}");
         flat(&ran, SMALL_BYTES);
     }
-    for count in [0x2000, 0x0fff_ffff, 0xffff_ffff] {
+    for count in [0x2001, 0x0fff_ffff, 0xffff_ffff] {
         let entries = "(call $descriptor.read-directory (call $root) (i32.const 16))";
         let ran = run_app(&[], &app(&apps, "", &read_of(entries, "descriptor.read-directory", count)), &[]);
         assert_eq!(ran.status(), 134, "{count}: {ran:?}");
@@ -400,6 +413,13 @@ fn ghsa_5m8g_xhq4_4h93_empty_writes_to_a_stream_without_end_cost_no_memory() {
     let mut command = turnkey();
     command.args(["run", "--timeout", "1s", "--dir"]).arg(granted(folder.root(), "/d"));
     stopped_by(&run(command.arg(crate::async_component::app(&apps, "", file))), "--timeout 1s", SMALL_BYTES);
+}
+
+#[test]
+fn ghsa_5m8g_xhq4_4h93_empty_writes_of_an_async_component_to_a_peer_that_reads_nothing_cost_no_memory() {
+    let (server, _streams) = deaf_server();
+    let ran = hog(&["--timeout", "2s"], &["empty", &server.to_string()]);
+    stopped_by(&ran, "--timeout 2s", SMALL_BYTES);
 }
 
 #[test]
@@ -565,7 +585,7 @@ fn both_previews_in_one_component_share_descriptors_handles_and_sockets() {
     for words in [&["both", "/d"][..], &["descriptors", "/d"]] {
         let ran = hog(&["--max-descriptors", "60"], words);
         let text = ran.text().to_owned();
-        assert!(ran.status() == 0 && text.ends_with(" after 56\n"), "{words:?}: {ran:?}");
+        assert!(ran.status() == 0 && text.ends_with(" after 58\n"), "{words:?}: {ran:?}");
     }
     let apps = Folder::new();
     let times = |count: u32, what: &str| {
@@ -596,7 +616,7 @@ fn both_previews_in_one_component_share_descriptors_handles_and_sockets() {
     let old = create("p2:udp-create-socket", 100).replace(".create (", ".create-udp-socket (");
     let body = format!("(local $i i32) (loop $again {} {old} (br $again))", create("tcp-socket", 0));
     let ran = run_app(&["--max-sockets", "10"], &app(&apps, "", &body), &[]);
-    assert_eq!((ran.status(), ran.stderr.as_str()), (10, ""), "{ran:?}");
+    assert!(ran.status() == 10 && ran.stderr.contains("`--max-sockets 10`"), "{ran:?}");
 }
 
 #[test]
@@ -641,8 +661,7 @@ fn ghsa_j366_h8gg_77pm_no_wait_of_an_async_component_outlasts_its_time() {
     let by_callback = callback_app(&apps, "", wait, "unreachable");
     for app in [here, by_callback] {
         let ran = run_app(&["--timeout", "1s"], &app, &[]);
-        assert!(ran.ended_with(ran.status()).contains("deadlock") || ran.status() == 124, "{ran:?}");
-        flat(&ran, SMALL_BYTES);
+        stopped_by(&ran, "--timeout 1s", SMALL_BYTES);
     }
 }
 
@@ -663,7 +682,7 @@ fn a_connection_that_nobody_answers_does_not_outlast_its_time() {
 #[test]
 fn an_async_component_that_computes_or_never_rests_does_not_outlast_its_time() {
     let apps = Folder::new();
-    let computes = "(loop $again (br $again))";
+    let computes = "(loop $again (br $again)) unreachable";
     let hosted = "(loop $again (drop (call $monotonic-clock.now)) (br $again))";
     let timers = "(loop $again (call $monotonic-clock.wait-for (i64.const 1)) (br $again))";
     let mut all: Vec<(PathBuf, &[&str])> =

@@ -106,6 +106,12 @@ impl Clocks {
         self.frozen.is_some()
     }
 
+    /// The latest reading of any clock: one that stands still can be moved there, and no further.
+    #[must_use]
+    pub const fn latest_ns(&self) -> u64 {
+        self.coarse(u64::MAX)
+    }
+
     /// Those who sleep by it, if the clock stands still.
     #[must_use]
     pub fn sleepers(&self) -> Option<&Sleepers> {

@@ -35,6 +35,7 @@ pub(crate) fn define_monotonic<T: Send, S: State<T>>(it: &mut Interface<'_, T, S
 }
 
 fn wait_until(call: &mut Call<'_>, when: u64) -> Step<()> {
+    let when = when.min(call.host.clocks.latest_ns());
     // No clock has to be asked for what has always been.
     let left = if when == 0 { 0 } else { when.saturating_sub(call.host.clocks.now_ns(HostClock::Monotonic)) };
     if left == 0 {

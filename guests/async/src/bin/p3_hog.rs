@@ -4,7 +4,8 @@
 //! - `descriptors DIRECTORY`, `listings DIRECTORY`, `preopens`: of files, in a directory that was handed over; `both DIRECTORY`
 //!   opens by the functions of 0.3 and, through `std`, of 0.2 in turn;
 //! - `tcp-sockets`, `udp-sockets`, `listeners ADDRESS:PORT`, `connections ADDRESS:PORT`, `lookups NAME`: of the network;
-//!   `unsent ADDRESS:PORT` connects without end, and writes to each as much as it takes;
+//!   `unsent ADDRESS:PORT` connects without end, and writes to each as much as it takes; `empty ADDRESS:PORT` does that once,
+//!   and then writes nothing, and takes it back, without end;
 //! - `accepted ADDRESS:PORT`: connects to itself, and accepts, without end;
 //! - `sleep`, `read`, `accept ADDRESS:PORT`, `receive ADDRESS:PORT`, `lookup NAME`: waits;
 //! - `tasks`, `yields`: two tasks that wake each other up, and one that goes on at once, without end.
@@ -15,6 +16,7 @@
 use std::fmt::Debug;
 use std::io;
 use std::mem::forget;
+use std::pin::Pin;
 use std::task::Poll;
 
 use async_components::{address, code, command, directory, fail, family, from_wasi, leave, must, to_wasi};
@@ -26,7 +28,7 @@ use wasip3::filesystem::preopens::get_directories;
 use wasip3::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
 use wasip3::sockets::ip_name_lookup::resolve_addresses;
 use wasip3::sockets::types::{ErrorCode, IpAddressFamily, TcpSocket, UdpSocket};
-use wasip3::wit_bindgen::{StreamReader, yield_async};
+use wasip3::wit_bindgen::{FutureReader, StreamReader, StreamWrite, StreamWriter, yield_async};
 use wasip3::wit_stream;
 
 const HOUR: u64 = 3_600_000_000_000;
@@ -44,7 +46,8 @@ async fn run() -> Result<(), ()> {
         ["descriptors", name] => {
             let root = directory(name);
             loop {
-                let opened = root.open_at(PathFlags::empty(), ".".to_owned(), OpenFlags::DIRECTORY, DescriptorFlags::READ);
+                let opened =
+                    root.open_at(PathFlags::empty(), ".".to_owned(), OpenFlags::DIRECTORY, DescriptorFlags::READ);
                 taken.add(opened.await);
             }
         }
@@ -52,7 +55,8 @@ async fn run() -> Result<(), ()> {
             let root = directory(name);
             drop(must("create", std::fs::File::create(format!("{name}/hog")).map_err(|error| error.kind())));
             loop {
-                let opened = root.open_at(PathFlags::empty(), ".".to_owned(), OpenFlags::DIRECTORY, DescriptorFlags::READ);
+                let opened =
+                    root.open_at(PathFlags::empty(), ".".to_owned(), OpenFlags::DIRECTORY, DescriptorFlags::READ);
                 taken.add(opened.await);
                 taken.add(std::fs::File::open(format!("{name}/hog")).map_err(|error| error.kind()));
             }
@@ -79,8 +83,16 @@ async fn run() -> Result<(), ()> {
             taken.add(connection(remote).await);
         },
         ["unsent", remote] => loop {
-            taken.add(unsent(remote).await);
+            // Dropped, the write that waits would be taken back.
+            taken.add(unsent(remote, |write| forget(write)).await);
         },
+        ["empty", remote] => {
+            let (_socket, mut writer, _end) = must("connect", unsent(remote, |write| drop(write)).await);
+            loop {
+                let mut write = Box::pin(writer.write(Vec::new()));
+                drop(poll!(write.as_mut()));
+            }
+        }
         ["accepted", local] => {
             let (socket, mut clients) = must("listen", listener(local));
             let here = from_wasi(must("local-address", socket.get_local_address())).to_string();
@@ -119,12 +131,8 @@ async fn run() -> Result<(), ()> {
         ["lookup", name] => println!("{}", async_components::whether(resolve_addresses((*name).to_owned()).await)),
         ["tasks"] => {
             let (mut there, mut back) = (wit_stream::new::<u8>(), wit_stream::new::<u8>());
-            let one = async {
-                while there.0.write_all(vec![1]).await.is_empty() && back.1.next().await.is_some() {}
-            };
-            let other = async {
-                while there.1.next().await.is_some() && back.0.write_all(vec![1]).await.is_empty() {}
-            };
+            let one = async { while there.0.write_all(vec![1]).await.is_empty() && back.1.next().await.is_some() {} };
+            let other = async { while there.1.next().await.is_some() && back.0.write_all(vec![1]).await.is_empty() {} };
             join!(one, other);
         }
         ["yields"] => loop {
@@ -177,16 +185,18 @@ async fn connection(remote: &str) -> Result<TcpSocket, ErrorCode> {
     Ok(socket)
 }
 
-/// A connection that takes nothing more, and a write to it that waits.
-async fn unsent(remote: &str) -> Result<impl Sized, ErrorCode> {
+/// A connection that takes nothing more, and a write to it that waits, for whoever wants that.
+async fn unsent(
+    remote: &str,
+    waiting: fn(Pin<Box<StreamWrite<'_, u8>>>),
+) -> Result<(TcpSocket, StreamWriter<u8>, FutureReader<Result<(), ErrorCode>>), ErrorCode> {
     let socket = connection(remote).await?;
     let (mut writer, reader) = wit_stream::new::<u8>();
     let end = socket.send(reader);
     loop {
         let mut write = Box::pin(writer.write(vec![b'x'; 1 << 16]));
         if poll!(write.as_mut()).is_pending() {
-            // Dropped, it would be taken back.
-            forget(write);
+            waiting(write);
             return Ok((socket, writer, end));
         }
     }
