@@ -100,7 +100,8 @@ fn a_component_is_one_of_the_asynchronous_abi_by_what_it_uses_and_not_by_what_it
     // The kind is the second byte of the options, 16 bytes before the end.
     let kind = |artifact: &[u8]| artifact[artifact.len() - 48 + 33];
     assert_eq!((kind(&plain), kind(&compiled("async", ADD))), (1, 2));
-    let ran = run(turnkey().args(["run", "--precompiled", "--random-seed=7", "--invoke=f()"]).arg(folder.path("plain.tk")));
+    let ran =
+        run(turnkey().args(["run", "--precompiled", "--random-seed=7", "--invoke=f()"]).arg(folder.path("plain.tk")));
     assert!(ran.quiet().trim().parse::<u64>().is_ok());
 }
 

@@ -1,12 +1,13 @@
 //! TCP by `wasi:sockets` of Preview 3: its states, its streams and what is left when they are dropped, as peers see it that
 //! are no guests.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
+use crate::harness::process::Running;
 use crate::harness::{PATIENCE, Ran, run, start};
 use crate::peer::{NOBODY, connect, echo, echoed, listening, pattern};
 use crate::running;
@@ -406,15 +407,14 @@ fn a_server_at_its_limit_does_not_spin() {
     scene(&["serve", "127.0.0.1:0", "0"]).quiet();
     let mut command = running(&[ANY[0], "--max-sockets=2"], PROGRAM, &["serve", "127.0.0.1:0", "2"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut output, &mut line).unwrap();
-    let address: SocketAddr = line.trim_end().rsplit(' ').next().unwrap().parse().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    let address: SocketAddr = first.rsplit(' ').next().unwrap().parse().unwrap();
     let (first, second) = (connect(address), connect(address));
     let begin = Instant::now();
     sleep(Duration::from_secs(1));
     drop((first, second));
-    let ran = crate::harness::process::Running::of(child).wait();
+    let ran = Running::of(child).wait();
     assert_eq!(ran.status(), 0, "{ran:?}");
     assert!(begin.elapsed() >= Duration::from_secs(1));
     assert!(ran.cpu < Duration::from_millis(700), "{:?}", ran.cpu);
@@ -422,12 +422,11 @@ fn a_server_at_its_limit_does_not_spin() {
 
 #[test]
 fn a_server_outlives_those_who_come_and_go() {
-    const GONE: usize = 100;
+    // More than are passed over in one turn.
+    const GONE: usize = 300;
     let mut server = listening(&mut running(&ANY, PROGRAM, &["accept", "127.0.0.1:0"]));
     for _ in 0..GONE {
-        // Closed with something unread: there is a word in it that nobody reads.
-        let stream = connect(server.address);
-        reset_now(stream);
+        reset_now(connect(server.address));
     }
     let mut last = connect(server.address);
     last.write_all(b"still there").unwrap();
@@ -436,6 +435,20 @@ fn a_server_outlives_those_who_come_and_go() {
     assert_eq!(rest(&mut last), exactly("hello"));
     let expected = "read of nothing: Complete(0), 0 of them\nreceived: `still there`, ok\nsent: ok\n";
     assert_eq!(server.end(), expected);
+}
+
+/// Whoever asks whether somebody is there has let nobody in.
+#[test]
+fn a_read_of_nothing_is_told_that_somebody_is_there_who_stays_outside() {
+    let mut command = running(&[ANY[0], "--max-sockets=1", "--timeout=2s"], PROGRAM, &["accept", "127.0.0.1:0"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    let _client = connect(first.rsplit(' ').next().unwrap().parse().unwrap());
+    drop(child.stdin.take());
+    assert_eq!(lines.next().unwrap().unwrap(), "read of nothing: Complete(0), 0 of them");
+    // And there is no room for anybody.
+    assert_eq!(Running::of(child).wait().status(), 124);
 }
 
 /// Breaks a connection off over which nothing has come.

@@ -1,8 +1,8 @@
 //! The clocks that a guest sees: the host's, coarsened to the step that it was granted, or one that stands still.
 
 use crate::host::clock::{self, Deadline, HostClock};
-use crate::sleepers::Sleepers;
 use crate::host::poll;
+use crate::sleepers::Sleepers;
 
 const SECOND_NS: u64 = 1_000_000_000;
 

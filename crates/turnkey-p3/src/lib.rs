@@ -4,7 +4,7 @@
 //! functions once, in the standard's order ([`table`] has the interfaces), as in `turnkey-p2`; what a function means is in the
 //! core, and what is here is the ABI. A function that cannot wait answers at once, though the standard calls it `async`; one
 //! that can is a task of the guest's, and so is every stream: it reads and writes where the guest's bytes are, as soon as its
-//! descriptor lets it ([`stream`]).
+//! descriptor lets it (`stream.rs`).
 //!
 //! A store that holds this is entered asynchronously, in an executor with I/O and time.
 //!

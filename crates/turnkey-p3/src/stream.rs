@@ -216,11 +216,12 @@ impl<T: 'static, S: State<T>> StreamProducer<T> for Reading<S> {
         let room = destination.remaining(store.as_context_mut());
         if let (Source::File { offset, .. }, Some(room @ 1..)) = (&mut this.source, room) {
             let host = (this.state)(store.data_mut()).0;
-            if !this.ahead.has_more(offset, host.news) && room <= SMALL {
-                if let Err(code) = this.ahead.fetch(&mut this.source, host) {
-                    tell(&mut this.ended, code);
-                    return Poll::Ready(Ok(StreamResult::Dropped));
-                }
+            if !this.ahead.has_more(offset, host.news)
+                && room <= SMALL
+                && let Err(code) = this.ahead.fetch(&mut this.source, host)
+            {
+                tell(&mut this.ended, code);
+                return Poll::Ready(Ok(StreamResult::Dropped));
             }
             if let Some(bytes) = this.ahead.take(room) {
                 let mut destination = destination.as_direct(store, 0);

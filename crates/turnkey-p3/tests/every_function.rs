@@ -21,9 +21,8 @@ use importing::{Definitions, component};
 /// What `wit/0.3` defines of a world, once its files are edited, with all that is unstable.
 fn definitions(imports: &str, edit: impl Fn(&str) -> String) -> Definitions {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/0.3/deps");
-    let parse = |path: &Path, text: &str| {
-        UnresolvedPackageGroup::parse(path, &edit(text)).map_err(|(_, error)| error).unwrap()
-    };
+    let parse =
+        |path: &Path, text: &str| UnresolvedPackageGroup::parse(path, &edit(text)).map_err(|(_, error)| error).unwrap();
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let packages = files.map(|path| parse(&path, &fs::read_to_string(&path).unwrap())).collect();
     let mut resolve = Resolve { all_features: true, ..Resolve::default() };
@@ -37,7 +36,9 @@ const ALL: &str = "include wasi:cli/imports@0.3.2;";
 
 /// The definitions under another version's name.
 fn of_version(version: &str) -> impl Fn(&str) -> String {
-    move |text| text.replace("@0.3.2", &format!("@{version}")).replace("since(version = 0.3.0)", "since(version = 0.0.1)")
+    move |text| {
+        text.replace("@0.3.2", &format!("@{version}")).replace("since(version = 0.3.0)", "since(version = 0.0.1)")
+    }
 }
 
 /// Links a component, and makes an instance of it.

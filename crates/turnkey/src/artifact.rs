@@ -199,9 +199,10 @@ pub(crate) fn load_fresh(engines: &Engines, kind: Kind, code: &[u8]) -> Result<L
     let loaded = match kind {
         // SAFETY: these bytes come from the compiler, and have been nowhere else.
         Kind::Module => unsafe { Module::deserialize(engine, code) }.map(Loaded::Module),
-        // SAFETY: the same.
         Kind::Component | Kind::AsyncComponent => {
-            unsafe { Component::deserialize(engine, code) }.map(|component| Loaded::component(kind, component))
+            // SAFETY: the same.
+            let component = unsafe { Component::deserialize(engine, code) };
+            component.map(|component| Loaded::component(kind, component))
         }
     };
     loaded.map_err(|error| Error::Engine(format!("{error:#}")))
@@ -219,7 +220,8 @@ unsafe fn map(engine: &wasmtime::Engine, kind: Kind, file: File) -> wasmtime::Re
             // The engine takes components by name only: this name is the file that is open here, and no other.
             let name = programs::name_of_open(&file);
             // SAFETY: the caller's.
-            unsafe { Component::deserialize_file(engine, name) }.map(|component| Loaded::component(kind, component))
+            let component = unsafe { Component::deserialize_file(engine, name) };
+            component.map(|component| Loaded::component(kind, component))
         }
     }
 }

@@ -480,6 +480,7 @@ async fn echo(socket: TcpSocket) {
 
 async fn accept(at: SocketAddr) {
     let socket = bound(at);
+    must("set-listen-backlog-size", socket.set_listen_backlog_size(1000));
     let mut clients = must("listen", socket.listen());
     println!("listening on {}", local(&socket));
     until_input_ends();
