@@ -3,11 +3,14 @@
 //!
 //! `sleep`, `read`: a timer of 20 ms, and beside it a task that sleeps for 200 ms, or reads its standard input, in 0.2; on
 //! standard output, when each was over. `copy`: standard input is given to standard output, both streams of 0.3, while the
-//! program sleeps in 0.2, for one second; when it wakes up it says so on standard error, and waits for the end of the copy.
-//! `write`: a stream to standard output that is given more than a pipe holds, and the same sleep while it waits.
+//! program waits in 0.2 until there is a file `/d/enough`; then it ends. `write`: a stream to standard output that is given
+//! more than a pipe holds; how much it took it says on standard error. While the rest waits, it reads its standard input in
+//! 0.2, and says after that what has come of the rest.
 
 use std::io::Read;
+use std::path::Path;
 use std::pin::pin;
+use std::task::Poll;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -26,13 +29,7 @@ const MS: u64 = 1_000_000;
 async fn run() -> Result<(), ()> {
     match get_arguments().get(1).map(String::as_str) {
         Some("sleep") => beside_a_timer(|| sleep(Duration::from_millis(200))).await,
-        Some("read") => {
-            let read = || {
-                let mut line = [0; 64];
-                must("stdin", std::io::stdin().read(&mut line).map_err(|error| error.kind()));
-            };
-            beside_a_timer(read).await;
-        }
+        Some("read") => beside_a_timer(read).await,
         Some("copy") => copy().await,
         Some("write") => write().await,
         _ => fail("p3_mixed", "sleep, read, copy or write"),
@@ -57,34 +54,31 @@ async fn beside_a_timer(wait: impl FnOnce()) {
 
 /// Standard input to standard output, while the program waits in 0.2.
 async fn copy() {
-    let (input, read) = stdin::read_via_stream();
-    let written = stdout::write_via_stream(input);
-    // Whatever is begun when the tasks are next looked at has begun.
-    wait_for(MS).await;
-    eprintln!("sleeps");
-    sleep(Duration::from_secs(1));
-    eprintln!("wakes");
-    must("stdout", written.await);
-    must("stdin", read.await);
+    let (input, _) = stdin::read_via_stream();
+    let _written = stdout::write_via_stream(input);
+    while !Path::new("/d/enough").exists() {
+        sleep(Duration::from_millis(10));
+    }
 }
 
 /// A write that waits for room, while the program waits in 0.2.
 async fn write() {
     let (mut writer, reader) = wit_stream::new();
-    let end = stdout::write_via_stream(reader);
+    let _end = stdout::write_via_stream(reader);
     let mut written = 0;
     loop {
         let mut write = pin!(writer.write(vec![b'x'; 1 << 20]));
-        if let std::task::Poll::Ready((StreamResult::Complete(bytes), _)) = poll!(write.as_mut()) {
+        if let Poll::Ready((StreamResult::Complete(bytes), _)) = poll!(write.as_mut()) {
             written += bytes;
             continue;
         }
-        eprintln!("sleeps after {written} bytes");
-        sleep(Duration::from_secs(1));
-        let (result, _) = write.cancel();
-        eprintln!("wakes; of the write that waited: {result:?}");
+        eprintln!("{written}");
+        read();
+        eprintln!("{:?}", write.cancel().0);
         break;
     }
-    drop(writer);
-    must("stdout", end.await);
+}
+
+fn read() {
+    must("stdin", std::io::stdin().read(&mut [0; 64]).map_err(|error| error.kind()));
 }
