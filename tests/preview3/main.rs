@@ -14,6 +14,7 @@ mod peer;
 
 mod cancelled;
 mod lookup;
+mod mixed;
 mod small_reads;
 mod tasks;
 mod tcp;

@@ -4,8 +4,8 @@
 use turnkey_core::host::reactor;
 use turnkey_core::stream::{Wait, Waiting};
 use turnkey_core::{Capabilities, ErrorCode};
-use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, ResourceType};
+use wasmtime::{AsContextMut, StoreContextMut};
 
 use crate::call::{Call, Kept};
 use crate::fault::{Fault, Outcome};
@@ -23,6 +23,9 @@ pub enum Waits {
     Here,
     /// In an executor, while others run: the store has to be entered asynchronously.
     InExecutor,
+    /// The same, and what else the store has to do is done meanwhile: calls of the host that tasks wait for, streams between
+    /// guests and the host, tasks of other instances. The engine has to support tasks.
+    BesideTasks,
 }
 
 /// What becomes of a function that is named.
@@ -204,7 +207,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
                     }
                 }
             }),
-            Waits::InExecutor => {
+            Waits::InExecutor | Waits::BesideTasks => {
                 instance.func_wrap_async(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                     Box::new(async move {
                         state(store.data_mut()).0.news += 1;
@@ -217,13 +220,15 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
                                     if waiting.moves_clock(host) {
                                         let longest = Wait::of(false, host.end);
                                         Call { name: short, host, p2 }.wait(waiting, longest)?;
-                                        reactor::yield_now().await;
+                                        wait(&mut store, waits, reactor::yield_now()).await?;
                                         continue;
                                     }
                                     p2.unsent.add_to(&mut waiting);
                                     match waiting.into_parts(host) {
-                                        Some((descriptors, deadline)) => reactor::wait(descriptors, deadline).await,
-                                        None => reactor::yield_now().await,
+                                        Some((descriptors, deadline)) => {
+                                            wait(&mut store, waits, reactor::wait(descriptors, deadline)).await?;
+                                        }
+                                        None => wait(&mut store, waits, reactor::yield_now()).await?,
                                     }
                                     let (host, p2) = state(store.data_mut());
                                     Call { name: short, host, p2 }.waited()?;
@@ -235,6 +240,25 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
             }
         });
     }
+}
+
+/// Waits in an executor.
+///
+/// # Errors
+/// Something else that the store had to do failed meanwhile: with that the guest ends.
+async fn wait<T: Send + 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    waits: Waits,
+    until: impl Future<Output = ()> + Send,
+) -> wasmtime::Result<()> {
+    // A call that the engine does not know to be `async` holds the store until it is done, so what the store has to do is done
+    // from here. Not below a call from one instance to another: nobody else may come into the one that was called before it
+    // returns, and the engine keeps others only out of those that the host has called.
+    if waits == Waits::BesideTasks && store.async_call_stack()?.nth(1).is_none() {
+        return store.as_context_mut().run_concurrent(async |_| until.await).await;
+    }
+    until.await;
+    Ok(())
 }
 
 /// What the guest gets of an outcome.

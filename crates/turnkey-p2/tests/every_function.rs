@@ -123,7 +123,7 @@ fn instantiate(component: &[u8], waits: Waits) -> wasmtime::Result<()> {
     let mut store = Store::new(&engine, (host, p2));
     match waits {
         Waits::Here => linker.instantiate(&mut store, &component)?,
-        Waits::InExecutor => {
+        Waits::InExecutor | Waits::BesideTasks => {
             let executor = tokio::runtime::Builder::new_current_thread().build().unwrap();
             executor.block_on(linker.instantiate_async(&mut store, &component))?
         }
@@ -135,7 +135,7 @@ fn instantiate(component: &[u8], waits: Waits) -> wasmtime::Result<()> {
 fn every_function_of_every_release_is_there_with_its_types() {
     for patch in 0..=NEWEST {
         let component = component(&release(patch));
-        for waits in [Waits::Here, Waits::InExecutor] {
+        for waits in [Waits::Here, Waits::InExecutor, Waits::BesideTasks] {
             instantiate(&component, waits).unwrap_or_else(|error| panic!("0.2.{patch}, {waits:?}: {error:?}"));
         }
     }
@@ -154,7 +154,7 @@ fn a_function_of_other_types_or_of_another_name_is_not_linked() {
         let only = |text: &str| text.replace("include wasi:cli/imports", &format!("import {interface}"));
         let right = component(&definitions(only));
         let wrong = component(&definitions(|text| only(text).replace(from, to)));
-        for waits in [Waits::Here, Waits::InExecutor] {
+        for waits in [Waits::Here, Waits::InExecutor, Waits::BesideTasks] {
             instantiate(&right, waits).unwrap();
             assert!(instantiate(&wrong, waits).is_err(), "`{to}` for `{from}`");
         }

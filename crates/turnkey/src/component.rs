@@ -88,7 +88,7 @@ async fn enter_in_executor(
     entry: &Entry<'_>,
     results: &mut Vec<String>,
 ) -> wasmtime::Result<u32> {
-    let linker = link(store, component, entry, Waits::InExecutor)?;
+    let linker = link(store, component, entry, Waits::BesideTasks)?;
     let instance = linker.instantiate_async(&mut *store, component).await?;
     match entry {
         Entry::Start => {
