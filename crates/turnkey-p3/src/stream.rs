@@ -8,6 +8,7 @@
 //! Source of truth: the component model's `Concurrency.md` and `CanonicalABI.md`, for what a read, a write, a cancellation and
 //! a dropped end mean.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -19,6 +20,7 @@ use turnkey_core::host::clock::Deadline;
 use turnkey_core::host::poll::is_ready;
 use turnkey_core::host::reactor;
 use turnkey_core::limits::Lease;
+use turnkey_core::stream::waiting::has_happened;
 use turnkey_core::stream::{Interest, Interruption, Sink, Source, Wait};
 use wasmtime::component::{
     ComponentType, Destination, FutureReader, Lift, Lower, Source as Written, StreamConsumer, StreamProducer,
@@ -58,6 +60,7 @@ impl Waiting {
     pub(crate) fn begin(&mut self, interest: Interest) {
         self.0 = match interest {
             Interest::Descriptor(fd, ready) => Some(Box::pin(fd.ready(ready))),
+            Interest::Event(event) => Some(Box::pin(poll_fn(move |context| event.poll(context)))),
             Interest::Now | Interest::Clock(_) => None,
         };
     }
@@ -86,6 +89,7 @@ pub(crate) const fn not_yet(finish: bool) -> Poll<wasmtime::Result<StreamResult>
 pub(crate) fn is_ready_now(interest: &Interest) -> bool {
     match interest {
         Interest::Descriptor(fd, ready) => is_ready(fd, *ready),
+        Interest::Event(event) => has_happened(event.as_ref()),
         Interest::Now | Interest::Clock(_) => true,
     }
 }

@@ -148,6 +148,29 @@ impl<'memory> Buffers<'memory> {
         ReadOnly(Buffers { start, memory_bytes, ranges, bytes: most_bytes - left, memory: PhantomData })
     }
 
+    /// Copies bytes into the ranges; how many there was room for.
+    pub fn fill(&mut self, mut bytes: &[u8]) -> usize {
+        let given = bytes.len();
+        for range in &self.ranges {
+            let (now, later) = bytes.split_at(range.iov_len.min(bytes.len()));
+            // SAFETY: the range is inside the memory, which nothing else refers to while this is borrowed.
+            unsafe { std::ptr::copy_nonoverlapping(now.as_ptr(), range.iov_base.cast::<u8>(), now.len()) };
+            bytes = later;
+        }
+        given - bytes.len()
+    }
+
+    /// Appends a copy of the first of the bytes, at most so many; how many.
+    pub fn copy_to(&self, to: &mut Vec<u8>, most_bytes: usize) -> usize {
+        let before = to.len();
+        for range in &self.ranges {
+            let bytes = range.iov_len.min(most_bytes - (to.len() - before));
+            // SAFETY: the range is inside the memory, which nothing writes to while this is borrowed.
+            to.extend_from_slice(unsafe { std::slice::from_raw_parts(range.iov_base.cast::<u8>(), bytes) });
+        }
+        to.len() - before
+    }
+
     /// The bytes, where there is one range: most calls have one, and the kernel has a shorter way for it.
     #[inline]
     pub(super) fn as_single(&self) -> Option<&[u8]> {

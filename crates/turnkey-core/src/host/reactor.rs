@@ -15,6 +15,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::clock::Deadline;
 use super::poll::Ready;
+use crate::stream::waiting::Watched as Waits;
 
 /// A descriptor of the host that several things of one guest stand on: a file and the streams made from it, a socket and its
 /// two directions. It is closed when the last of them goes.
@@ -80,13 +81,15 @@ impl AsFd for SharedFd {
     }
 }
 
-/// Waits until one of the descriptors is ready, or the deadline has passed.
-pub async fn wait(descriptors: Vec<(SharedFd, Ready)>, deadline: Option<Deadline>) {
+/// Waits until one of the descriptors is ready, one of the events has happened, or the deadline has passed.
+pub async fn wait(watched: Waits, deadline: Option<Deadline>) {
+    let Waits { descriptors, events } = watched;
     let mut waits: Vec<_> = descriptors.into_iter().map(|(fd, ready)| Box::pin(fd.ready(ready))).collect();
     let mut sleep = deadline.map(|deadline| Box::pin(sleep(deadline)));
     poll_fn(|context| {
         let late = sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(context).is_ready());
-        if late || waits.iter_mut().any(|wait| wait.as_mut().poll(context).is_ready()) {
+        let happened = events.iter().any(|event| event.poll(context).is_ready());
+        if late || happened || waits.iter_mut().any(|wait| wait.as_mut().poll(context).is_ready()) {
             return Poll::Ready(());
         }
         Poll::Pending

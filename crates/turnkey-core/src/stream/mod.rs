@@ -1,18 +1,22 @@
 //! Byte streams: where bytes come from and where they go, whatever stands behind them.
 //!
-//! A [`Source`] and a [`Sink`] read and write ranges of a guest's memory in place. They are closed: standard streams, files
-//! and connections. Reading can wait; how long is said by a [`Wait`], since it differs by ABI and by grant, not by stream; and
+//! A [`Source`] and a [`Sink`] read and write ranges of a guest's memory in place. They are closed: standard streams, files,
+//! connections, and what a service brings from elsewhere in the process. Reading can wait; how long is said by a [`Wait`], since it differs by ABI and by grant, not by stream; and
 //! what for by an [`Interest`].
 
+pub mod elsewhere;
 pub mod sink;
 pub mod source;
 pub mod stdio;
 pub mod waiting;
 
+pub use elsewhere::{Drain, Event, Feed};
 pub use sink::Sink;
 pub use source::{Available, Source};
 pub use stdio::{StandardInput, StandardOutput, StreamGrant};
 pub use waiting::Waiting;
+
+use std::sync::Arc;
 
 use crate::ErrorCode;
 use crate::host::SharedFd;
@@ -68,4 +72,6 @@ pub enum Interest {
     Descriptor(SharedFd, Ready),
     /// The guest's monotonic clock reads this, in nanoseconds.
     Clock(u64),
+    /// Something happens elsewhere in the process: only in an executor.
+    Event(Arc<dyn Event>),
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Interest, Interruption, StandardOutput, Wait};
+use super::{Drain, Interest, Interruption, StandardOutput, Wait};
 use crate::ErrorCode;
 use crate::filesystem::File;
 use crate::host::buffers::Buffers;
@@ -28,6 +28,8 @@ pub enum Sink {
     Append(Arc<File>),
     /// A connection.
     Connection(TcpConnection),
+    /// What a service takes.
+    Drain(Arc<dyn Drain>),
 }
 
 impl Sink {
@@ -46,6 +48,7 @@ impl Sink {
             }
             Sink::Append(file) => Ok(file.append(buffers)?),
             Sink::Connection(connection) => connection.send(buffers, wait),
+            Sink::Drain(drain) => Ok(drain.write(buffers)?),
         }
     }
 
@@ -58,6 +61,7 @@ impl Sink {
             Sink::Standard(output) => output.room().map(Some),
             Sink::File { .. } | Sink::Append(_) => Ok(Some(usize::MAX)),
             Sink::Connection(_) => Ok(None),
+            Sink::Drain(drain) => drain.room().map(Some),
         }
     }
 
@@ -68,6 +72,7 @@ impl Sink {
             Sink::Standard(StandardOutput::Host(stream)) => stream.interest(Ready::Write),
             Sink::Standard(StandardOutput::Null) | Sink::File { .. } | Sink::Append(_) => Interest::Now,
             Sink::Connection(connection) => Interest::Descriptor(connection.shared(), Ready::Write),
+            Sink::Drain(drain) => Interest::Event(Arc::<dyn Drain>::clone(drain)),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use super::{Interest, Interruption, StandardInput, Wait};
+use super::{Feed, Interest, Interruption, StandardInput, Wait};
 use crate::ErrorCode;
 use crate::filesystem::File;
 use crate::host::buffers::Buffers;
@@ -31,6 +31,8 @@ pub enum Source {
     },
     /// A connection.
     Connection(TcpConnection),
+    /// What a service brings. A clone is the same bytes.
+    Feed(Arc<dyn Feed>),
 }
 
 /// What is known of the next read before it is made.
@@ -59,6 +61,7 @@ impl Source {
             Source::Connection(connection) => {
                 connection.receive(buffers, ReceiveFlags::default(), wait).map(|(read, _)| read)
             }
+            Source::Feed(feed) => Ok(feed.read(buffers)?),
         }
     }
 
@@ -76,6 +79,7 @@ impl Source {
             Source::Standard(StandardInput::Null) => Ok(Available::Bytes(0)),
             Source::Standard(StandardInput::Host(stream)) => Ok(waiting(stream.as_fd())),
             Source::Connection(connection) => Ok(waiting(connection.as_fd())),
+            Source::Feed(feed) => Ok(feed.available()),
             // What the read itself would say.
             Source::File { offset, .. } if i64::try_from(*offset).is_err() => Err(ErrorCode::Invalid),
             Source::File { file, offset } => match file.stat()?.size_bytes {
@@ -111,6 +115,7 @@ impl Source {
             Source::Standard(StandardInput::Host(stream)) => stream.interest(Ready::Read),
             Source::Standard(StandardInput::Null) | Source::File { .. } => Interest::Now,
             Source::Connection(connection) => Interest::Descriptor(connection.shared(), Ready::Read),
+            Source::Feed(feed) => Interest::Event(Arc::<dyn Feed>::clone(feed)),
         }
     }
 }

@@ -2,16 +2,24 @@
 //! end.
 
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::task::{Context, Waker};
 
-use super::{Interest, Interruption, Wait};
+use super::{Event, Interest, Interruption, Wait};
 use crate::Capabilities;
 use crate::host::SharedFd;
 use crate::host::clock::{Deadline, HostClock};
 use crate::host::poll::{Poll, Ready};
 use crate::limits::Limit;
 
-/// Descriptors, and what each is to be ready for.
-pub type Watched = Vec<(SharedFd, Ready)>;
+/// What an executor waits for: descriptors, with what each is to be ready for, and what happens elsewhere in the process.
+#[derive(Debug, Default)]
+pub struct Watched {
+    /// Descriptors.
+    pub descriptors: Vec<(SharedFd, Ready)>,
+    /// What happens elsewhere.
+    pub events: Vec<Arc<dyn Event>>,
+}
 
 /// What one call waits for, in the order in which it was added.
 #[derive(Debug, Default)]
@@ -55,6 +63,8 @@ impl Waiting {
                 Interest::Clock(at_ns) if *at_ns <= now_ns => over = true,
                 Interest::Clock(at_ns) => first_ns = Some(first_ns.map_or(*at_ns, |first| first.min(*at_ns))),
                 Interest::Descriptor(fd, ready) => places.push(poll.push(fd.as_fd(), *ready)),
+                // Nobody can be woken here: a guest that waits for these does so in an executor, and is told only how it is.
+                Interest::Event(event) => over |= has_happened(event.as_ref()),
             }
         }
         let at_once = Some(Deadline::after_ns(0));
@@ -88,7 +98,7 @@ impl Waiting {
     pub fn first_clock(&self) -> Option<u64> {
         let clocks = self.interests.iter().filter_map(|interest| match interest {
             Interest::Clock(at_ns) => Some(*at_ns),
-            Interest::Now | Interest::Descriptor(..) => None,
+            Interest::Now | Interest::Descriptor(..) | Interest::Event(_) => None,
         });
         clocks.min()
     }
@@ -104,7 +114,7 @@ impl Waiting {
     #[must_use]
     pub fn into_parts(self, host: &Capabilities) -> Option<(Watched, Option<Deadline>)> {
         let now_ns = host.clocks.now_ns(HostClock::Monotonic);
-        let (mut descriptors, mut deadline) = (Vec::new(), host.end);
+        let (mut watched, mut deadline) = (Watched::default(), host.end);
         for interest in self.interests {
             match interest {
                 Interest::Now => return None,
@@ -113,11 +123,18 @@ impl Waiting {
                     let timer = host.clocks.timer(at_ns - now_ns);
                     deadline = Some(deadline.map_or(timer, |first| first.min(timer)));
                 }
-                Interest::Descriptor(fd, ready) => descriptors.push((fd, ready)),
+                Interest::Descriptor(fd, ready) => watched.descriptors.push((fd, ready)),
+                Interest::Event(event) => watched.events.push(event),
             }
         }
-        Some((descriptors, deadline))
+        Some((watched, deadline))
     }
+}
+
+/// Whether it has, for whoever does not wait for it.
+#[must_use]
+pub fn has_happened(event: &dyn Event) -> bool {
+    event.poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
 /// Notes which have happened; whether any has.
@@ -127,6 +144,7 @@ fn look(interests: &[Interest], poll: &Poll<'_>, places: &[usize], now_ns: u64, 
     ready.extend(interests.iter().map(|interest| match interest {
         Interest::Now => true,
         Interest::Clock(at_ns) => *at_ns <= now_ns,
+        Interest::Event(event) => has_happened(event.as_ref()),
         Interest::Descriptor(_, ready) => places.next().is_some_and(|place| poll.found(*place, *ready).any()),
     }));
     ready.contains(&true)

@@ -371,6 +371,7 @@ fn has_room(interest: Interest) -> bool {
         Interest::Now => true,
         Interest::Descriptor(fd, ready) => turnkey_core::host::poll::is_ready(&fd, ready),
         Interest::Clock(_) => false,
+        Interest::Event(event) => turnkey_core::stream::waiting::has_happened(event.as_ref()),
     }
 }
 

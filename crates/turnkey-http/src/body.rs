@@ -1,0 +1,94 @@
+//! A body as it goes from one side to the other: out of a connection, or out of a guest, piece by piece.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::ErrorCode;
+use crate::outgoing::Reading;
+
+/// A body, to be read once. What it is made of is taken where it goes to, so that nothing is copied on its way.
+#[derive(Debug, Default)]
+pub struct Body(Kind);
+
+#[derive(Debug, Default)]
+enum Kind {
+    #[default]
+    Empty,
+    Full(Bytes),
+    Network(Incoming),
+    Guest(Reading),
+}
+
+impl Body {
+    /// One of these bytes.
+    #[must_use]
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        Body(Kind::Full(bytes.into()))
+    }
+
+    /// Tells whoever writes it that it will not be sent, and why. Else a body that is dropped half-way says that the
+    /// connection has ended.
+    pub fn refuse(&mut self, code: ErrorCode) {
+        if let Kind::Guest(reading) = &mut self.0 {
+            reading.refuse(code);
+        }
+    }
+}
+
+impl From<Incoming> for Body {
+    fn from(incoming: Incoming) -> Self {
+        Body(Kind::Network(incoming))
+    }
+}
+
+impl From<Reading> for Body {
+    fn from(reading: Reading) -> Self {
+        Body(Kind::Guest(reading))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = ErrorCode;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ErrorCode>>> {
+        match &mut self.0 {
+            Kind::Empty => Poll::Ready(None),
+            Kind::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.0 = Kind::Empty;
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Kind::Network(incoming) => {
+                let frame = ready!(Pin::new(incoming).poll_frame(context));
+                Poll::Ready(frame.map(|frame| frame.map_err(|error| ErrorCode::of_connection(&error))))
+            }
+            Kind::Guest(reading) => reading.poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Empty => true,
+            Kind::Full(bytes) => bytes.is_empty(),
+            Kind::Network(incoming) => incoming.is_end_stream(),
+            Kind::Guest(reading) => reading.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Network(incoming) => incoming.size_hint(),
+            Kind::Guest(reading) => reading.size_hint(),
+        }
+    }
+}
