@@ -9,7 +9,7 @@ use crate::ErrorCode;
 
 /// Bytes of one section: names, values, and [`FIELD_BYTES`] for each field. Bounds what the host holds, and what it sends to a
 /// peer that has a bound of its own.
-pub const SECTION_BYTES: usize = 128 << 10;
+pub(crate) const SECTION_BYTES: usize = 128 << 10;
 
 /// What a field counts besides its name and value: RFC 9113, section 6.5.2, has the same number.
 const FIELD_BYTES: usize = 32;
@@ -36,7 +36,7 @@ pub enum HeaderError {
     Forbidden,
     /// These fields do not change.
     Immutable,
-    /// More than [`SECTION_BYTES`].
+    /// More than a section may have, 128 KiB.
     SizeExceeded,
 }
 

@@ -22,3 +22,6 @@ pub use http;
 pub use incoming::IncomingBody;
 pub use message::{Handler, Handling, Refused, Request, RequestOptions, Response};
 pub use outgoing::{OutgoingBody, Sent, outgoing_body};
+
+/// Bytes that a body which is written is charged with: what is held of it at most between a guest and a connection.
+pub const OUTGOING_BODY_BYTES: usize = outgoing::HELD_BYTES;

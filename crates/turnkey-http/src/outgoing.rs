@@ -1,7 +1,7 @@
 //! What a guest sends: the body of a message, as a sink of the core's, between the guest that writes it and the connection that
 //! takes it.
 //!
-//! It holds at most [`HELD_BYTES`], whatever the pieces are, and of nothing it holds nothing. What the message says of its length
+//! It holds at most `HELD_BYTES`, whatever the pieces are, and of nothing it holds nothing. What the message says of its length
 //! holds: more is refused, and less does not end well.
 
 use std::collections::VecDeque;
@@ -17,7 +17,7 @@ use turnkey_core::stream::{Drain, Event};
 use crate::{ErrorCode, Fields, IncomingBody};
 
 /// Bytes that are held at most between a guest and a connection; what a guest is charged with that writes a body.
-pub const HELD_BYTES: usize = 256 << 10;
+pub(crate) const HELD_BYTES: usize = 256 << 10;
 
 /// Writes smaller than this are put together while nobody takes them.
 const PIECE_BYTES: usize = 16 << 10;
