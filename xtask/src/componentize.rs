@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER, WASI_SNAPSHOT_PREVIEW1_PROXY_ADAPTER,
+    WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
 use wit_component::ComponentEncoder;
 
@@ -24,6 +25,8 @@ pub enum Kind {
     Command,
     /// The component exports what the module says that it exports.
     Reactor,
+    /// As a reactor, of which the adapter imports only what an HTTP server's world has: no files, no environment.
+    Proxy,
 }
 
 /// What the command line names.
@@ -57,6 +60,7 @@ pub fn componentize(module: &[u8], kind: Kind) -> Result<Vec<u8>, String> {
     let adapter = match kind {
         Kind::Command => WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
         Kind::Reactor => WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+        Kind::Proxy => WASI_SNAPSHOT_PREVIEW1_PROXY_ADAPTER,
     };
     let encoder = ComponentEncoder::default().validate(true);
     let encoder = encoder.module(module).and_then(|it| it.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter));

@@ -33,8 +33,17 @@ const REACTOR: &str = "reactor";
 /// Packages whose programs say themselves what their components export: the functions of the reactor, and the `run` of
 /// Preview 3, which no adapter makes of a `_start`.
 const EXPORTING: [&str; 2] = ["async/", "reactor/"];
+/// The workspace of the programs of `wasi:http`, and how those say that they export a world: others are commands.
+const HTTP: &str = "http";
+const SERVING_MARKS: [&str; 2] = ["service!(", "export!("];
 /// Packages with a library, and the name that their programs call it by.
-const LIBRARIES: [(&str, &str); 3] = [("async", "async_components"), ("components", "components"), ("rust", "guests")];
+const LIBRARIES: [(&str, &str); 5] = [
+    ("async", "async_components"),
+    ("components", "components"),
+    ("http/p2", "http_p2"),
+    ("http/p3", "http_p3"),
+    ("rust", "guests"),
+];
 /// Of these no component is made.
 const MODULES_ONLY: [&str; 5] = [
     // It tries paths that are no UTF-8, and strings of components are.
@@ -105,7 +114,9 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
         of_language.map(|(name, _)| name).filter(wanted).map(String::as_str).collect()
     };
 
-    let mut compiled = rust(&guests, &chosen(Language::Rust))?;
+    let (http, others): (Vec<&str>, Vec<&str>) =
+        chosen(Language::Rust).into_iter().partition(|name| programs[*name].is_http());
+    let mut compiled = rust(&guests, &others, &http)?;
     compiled.extend(c(&guests, &chosen(Language::C))?);
     compiled.extend(go(&guests, &chosen(Language::Go))?);
     let mut made = Vec::new();
@@ -163,8 +174,8 @@ pub(crate) fn check_hashes(root: &Path) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-/// All programs, by name: what there is in `rust/src/bin`, `components/src/bin`, `async/src/bin`, `reactor`, `c` and `go`,
-/// and the components that are made of modules.
+/// All programs, by name: what there is in `rust/src/bin`, `components/src/bin`, `async/src/bin`, `http/*/src/bin`, `reactor`,
+/// `c` and `go`, and the components that are made of modules.
 fn programs(guests: &Path) -> Result<BTreeMap<String, Program>, String> {
     let mut programs = BTreeMap::new();
     let mut add = |name: String, language, main: String, mut sources: Vec<String>| -> Result<(), String> {
@@ -181,7 +192,12 @@ fn programs(guests: &Path) -> Result<BTreeMap<String, Program>, String> {
             sources.extend(names(&guests.join(folder))?.iter().map(|name| format!("{folder}/{name}")));
         }
         let exporting = EXPORTING.iter().any(|folder| main.starts_with(folder));
-        let kind = if exporting { Kind::Reactor } else { Kind::Command };
+        let serving = main.starts_with("http/") && SERVING_MARKS.iter().any(|mark| text.contains(mark));
+        let kind = match (exporting, serving) {
+            (true, _) => Kind::Reactor,
+            (_, true) => Kind::Proxy,
+            _ => Kind::Command,
+        };
         sources.push(main);
         sources.sort();
         let native = text.lines().any(|line| line.starts_with(NATIVE_MARK));
@@ -211,9 +227,10 @@ fn programs(guests: &Path) -> Result<BTreeMap<String, Program>, String> {
         add(format!("{COMPONENTS}{name}"), Language::Module, format!("bin/{name}.wasm"), Vec::new())?;
     }
     // What those below are made of besides are other people's crates, by the versions that the lock file has.
-    for package in ["async", "components"] {
+    for (workspace, package) in [("", "async"), ("", "components"), ("http/", "http/p2"), ("http/", "http/p3")] {
         for name in stems(&guests.join(format!("{package}/src/bin")), ".rs")? {
-            let manifests = vec!["Cargo.lock".to_owned(), "Cargo.toml".to_owned(), format!("{package}/Cargo.toml")];
+            let manifests = ["Cargo.lock", "Cargo.toml"].map(|manifest| format!("{workspace}{manifest}"));
+            let manifests = manifests.into_iter().chain([format!("{package}/Cargo.toml")]).collect();
             add(format!("{COMPONENTS}{name}"), Language::Rust, format!("{package}/src/bin/{name}.rs"), manifests)?;
         }
     }
@@ -224,6 +241,11 @@ fn programs(guests: &Path) -> Result<BTreeMap<String, Program>, String> {
 }
 
 impl Program {
+    /// Whether its package is in the workspace of `wasi:http`.
+    fn is_http(&self) -> bool {
+        self.sources.contains(&format!("{HTTP}/Cargo.toml"))
+    }
+
     /// What the manifest says about it.
     fn entry(&self, guests: &Path) -> Result<Value, String> {
         let mut hasher = blake3::Hasher::new();
@@ -271,26 +293,30 @@ fn write_manifest(guests: &Path, programs: &BTreeMap<String, Program>, made: &[S
 /// Where the compilers left what they made, by name of the program.
 type Compiled = BTreeMap<String, PathBuf>;
 
-fn rust(guests: &Path, names: &[&str]) -> Result<Compiled, String> {
+fn rust(guests: &Path, names: &[&str], http: &[&str]) -> Result<Compiled, String> {
     let (reactor, commands): (Vec<&str>, Vec<&str>) =
         names.iter().map(|name| base(name)).partition(|name| *name == REACTOR);
+    let http_commands: Vec<&str> = http.iter().map(|name| base(name)).collect();
     let mut able = true;
-    if !commands.is_empty() {
-        able = cargo_build(guests, commands.iter().flat_map(|name| ["--bin", name]))?;
+    for (workspace, commands) in [("", &commands), (HTTP, &http_commands)] {
+        if able && !commands.is_empty() {
+            able = cargo_build(guests, workspace, commands.iter().flat_map(|name| ["--bin", name]))?;
+        }
     }
     if able && !reactor.is_empty() {
-        able = cargo_build(guests, ["--package", REACTOR])?;
+        able = cargo_build(guests, "", ["--package", REACTOR])?;
     }
+    let names = [names, http].concat();
     if !able {
-        skip(names, "rustup target add wasm32-wasip1, or set GUEST_CARGO");
+        skip(&names, "rustup target add wasm32-wasip1, or set GUEST_CARGO");
         return Ok(Compiled::new());
     }
     let made = |name: &&str| ((*name).to_owned(), guests.join(format!("target/{TARGET}/release/{}.wasm", base(name))));
     Ok(names.iter().map(made).collect())
 }
 
-/// Compiles what the words say of the Rust guests. `false`: nothing here can.
-fn cargo_build<'a>(guests: &Path, words: impl IntoIterator<Item = &'a str>) -> Result<bool, String> {
+/// Compiles what the words say of the Rust guests in a workspace. `false`: nothing here can.
+fn cargo_build<'a>(guests: &Path, workspace: &str, words: impl IntoIterator<Item = &'a str>) -> Result<bool, String> {
     let (mut cargo, rustc) = if has_std() {
         (Command::new(variable("CARGO").unwrap_or_else(|| "cargo".to_owned())), "rustc".to_owned())
     } else if let Some(program) = variable("GUEST_CARGO") {
@@ -309,8 +335,9 @@ fn cargo_build<'a>(guests: &Path, words: impl IntoIterator<Item = &'a str>) -> R
     } else {
         return Ok(false);
     };
-    cargo.current_dir(guests).args(["build", "--quiet", "--release", "--target", TARGET, "--target-dir"]);
-    cargo.arg(guests.join("target")).args(words);
+    cargo.current_dir(guests.join(workspace));
+    cargo.args(["build", "--quiet", "--release", "--target", TARGET, "--target-dir"]).arg(guests.join("target"));
+    cargo.args(words);
     // Panics name files, and should not name this machine's folders.
     let flags: Vec<String> = folders(guests, &rustc)?
         .iter()

@@ -16,6 +16,16 @@ pub(crate) struct Message {
     status: u8,
 }
 
+impl std::fmt::Display for Message {
+    /// In one line, for a log.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.text)?;
+        self.hints.iter().try_for_each(|hint| write!(formatter, "; hint: {hint}"))
+    }
+}
+
+impl std::error::Error for Message {}
+
 impl Message {
     pub(crate) fn new(status: u8, text: impl Into<String>) -> Self {
         Message { text: text.into(), hints: Vec::new(), status }

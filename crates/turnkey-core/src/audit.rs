@@ -4,6 +4,7 @@
 //! of rows are bounded here, and whoever prints a row escapes it.
 
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// One kind of refusal, and how often it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,13 +28,26 @@ pub struct Audit {
     refusals: Vec<Refusal>,
     most: usize,
     dropped: u64,
+    late: Option<Late>,
+}
+
+/// Where something is refused that goes on after its call has come back, so that the record is not at hand. It is found there
+/// when the record is taken out.
+#[derive(Clone, Debug)]
+pub struct Late(Arc<Mutex<Audit>>);
+
+impl Late {
+    /// Records a refusal.
+    pub fn refuse(&self, call: &'static str, asked: &[u8], grant: impl Into<Cow<'static, str>>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).refuse(call, asked, grant);
+    }
 }
 
 impl Audit {
     /// An empty record of at most `most` distinct rows.
     #[must_use]
     pub const fn new(most: usize) -> Self {
-        Audit { refusals: Vec::new(), most, dropped: 0 }
+        Audit { refusals: Vec::new(), most, dropped: 0, late: None }
     }
 
     /// Records a refusal.
@@ -60,9 +74,20 @@ impl Audit {
         self.dropped
     }
 
+    /// For what goes on.
+    #[must_use]
+    pub fn late(&mut self) -> Late {
+        self.late.get_or_insert_with(|| Late(Arc::new(Mutex::new(Audit::new(self.most))))).clone()
+    }
+
     /// Takes the record out, leaving an empty one.
     #[must_use]
     pub fn take(&mut self) -> (Vec<Refusal>, u64) {
+        if let Some(Late(late)) = &self.late {
+            let (refusals, dropped) = late.lock().unwrap_or_else(PoisonError::into_inner).take();
+            self.refusals.extend(refusals);
+            self.dropped += dropped;
+        }
         (std::mem::take(&mut self.refusals), std::mem::take(&mut self.dropped))
     }
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::ErrorCode;
 use crate::audit::Audit;
-use crate::clocks::Clocks;
+use crate::clocks::{ClockGrant, Clocks};
 use crate::count::{Count, Counted};
 use crate::environment::Environment;
 use crate::filesystem::{File, Inodes, Preopen, preopen};
 use crate::grants::{GrantError, GrantNames, Grants};
 use crate::host::clock::Deadline;
 use crate::limits::{Budget, Limit, Limits};
-use crate::random::Random;
+use crate::random::{Random, RandomGrant};
 use crate::sockets::{Network, TcpListener};
 use crate::stream::{StandardInput, StandardOutput};
 
@@ -123,32 +123,7 @@ impl Capabilities {
     /// # Errors
     /// The first grant that cannot be given.
     pub fn new(grants: Grants, limits: Limits) -> Result<Self, GrantError> {
-        let stream = |name, code| GrantError::Stream { name, code };
-        let found_open = FoundOpen {
-            stdin: StandardInput::open(grants.stdin, 0).map_err(|code| stream("stdin", code))?,
-            stdout: StandardOutput::open(grants.stdout, 1).map_err(|code| stream("stdout", code))?,
-            stderr: StandardOutput::open(grants.stderr, 2).map_err(|code| stream("stderr", code))?,
-            preopens: preopen::open_all(&grants.directories, grants.record_paths)?,
-            listeners: grants.tcp_listeners,
-        };
-        Ok(Capabilities {
-            environment: Environment { arguments: grants.arguments, variables: grants.variables },
-            clocks: Clocks::new(&grants.clock),
-            random: Random::new(grants.random),
-            network: Network::new(grants.network, grants.hosts),
-            inodes: Inodes::new(grants.deterministic_files),
-            audit: Audit::new(limits.refusals),
-            grant_names: GrantNames::new(&grants.directories),
-            budget: Budget::new(&limits),
-            end: limits
-                .timeout
-                .map(|timeout| Deadline::after_ns(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))),
-            sorted_listings: grants.deterministic_files,
-            limits,
-            found_open,
-            held: Held::default(),
-            news: 0,
-        })
+        Opened::new(grants).map(|opened| opened.give(limits))
     }
 
     /// Checks that a component may have one more descriptor of the host open.
@@ -172,5 +147,89 @@ impl Capabilities {
             return Ok(());
         }
         Err(ErrorCode::TooManyDescriptors)
+    }
+}
+
+/// Grants that have been opened once, and are given to as many instances of one program as there are: each has the same
+/// directories, and everything else for itself.
+#[derive(Debug)]
+pub struct Opened {
+    environment: Environment,
+    clock: ClockGrant,
+    random: RandomGrant,
+    network: Network,
+    deterministic_files: bool,
+    grant_names: GrantNames,
+    found_open: FoundOpen,
+}
+
+impl Opened {
+    /// Opens what is granted.
+    ///
+    /// # Errors
+    /// The first grant that cannot be given.
+    pub fn new(grants: Grants) -> Result<Self, GrantError> {
+        let stream = |name, code| GrantError::Stream { name, code };
+        let found_open = FoundOpen {
+            stdin: StandardInput::open(grants.stdin, 0).map_err(|code| stream("stdin", code))?,
+            stdout: StandardOutput::open(grants.stdout, 1).map_err(|code| stream("stdout", code))?,
+            stderr: StandardOutput::open(grants.stderr, 2).map_err(|code| stream("stderr", code))?,
+            preopens: preopen::open_all(&grants.directories, grants.record_paths)?,
+            listeners: grants.tcp_listeners,
+        };
+        Ok(Opened {
+            environment: Environment { arguments: grants.arguments.into(), variables: grants.variables.into() },
+            clock: grants.clock,
+            random: grants.random,
+            network: Network::new(grants.network, grants.hosts),
+            deterministic_files: grants.deterministic_files,
+            grant_names: GrantNames::new(&grants.directories),
+            found_open,
+        })
+    }
+
+    /// Gives it to the only instance there is. The guest's time begins now.
+    #[must_use]
+    pub fn give(self, limits: Limits) -> Capabilities {
+        let Opened { environment, clock, random, network, deterministic_files, grant_names, found_open } = self;
+        let timeout_ns = |timeout: std::time::Duration| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        Capabilities {
+            environment,
+            clocks: Clocks::new(&clock),
+            random: Random::new(random),
+            network,
+            inodes: Inodes::new(deterministic_files),
+            audit: Audit::new(limits.refusals),
+            grant_names,
+            budget: Budget::new(&limits),
+            end: limits.timeout.map(|timeout| Deadline::after_ns(timeout_ns(timeout))),
+            sorted_listings: deterministic_files,
+            limits,
+            found_open,
+            held: Held::default(),
+            news: 0,
+        }
+    }
+
+    /// Gives it to one of many, which finds these streams open: no listening sockets, and nothing to read.
+    #[must_use]
+    pub fn give_again(&self, limits: Limits, stdout: StandardOutput, stderr: StandardOutput) -> Capabilities {
+        let found_open = FoundOpen {
+            stdin: Some(StandardInput::Null),
+            stdout: Some(stdout),
+            stderr: Some(stderr),
+            preopens: self.found_open.preopens.clone(),
+            listeners: Vec::new(),
+        };
+        let again = Opened {
+            environment: self.environment.clone(),
+            clock: self.clock,
+            random: self.random,
+            network: self.network.again(),
+            deterministic_files: self.deterministic_files,
+            grant_names: self.grant_names.clone(),
+            found_open,
+        };
+        again.give(limits)
     }
 }

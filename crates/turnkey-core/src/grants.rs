@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::ErrorCode;
 use crate::clocks::ClockGrant;
@@ -99,12 +100,12 @@ pub enum GrantError {
 }
 
 /// How the grants of one guest are written, for messages about what they did not allow.
-#[derive(Debug, Default)]
-pub struct GrantNames(Vec<DirectoryGrant>);
+#[derive(Clone, Debug, Default)]
+pub struct GrantNames(Arc<[DirectoryGrant]>);
 
 impl GrantNames {
     pub(crate) fn new(directories: &[DirectoryGrant]) -> Self {
-        GrantNames(directories.to_vec())
+        GrantNames(directories.into())
     }
 
     /// The flag that makes a read-only grant writable.

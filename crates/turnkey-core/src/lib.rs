@@ -22,7 +22,7 @@ pub mod stream;
 
 mod capabilities;
 
-pub use capabilities::{Capabilities, FoundOpen, Held};
+pub use capabilities::{Capabilities, FoundOpen, Held, Opened};
 pub use error::ErrorCode;
 pub use grants::Grants;
 pub use limits::Limits;

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::ErrorCode;
+use crate::client::Answer;
 use crate::outgoing::Reading;
+use crate::{ErrorCode, Fields};
 
 /// A body, to be read once. What it is made of is taken where it goes to, so that nothing is copied on its way.
 #[derive(Debug, Default)]
@@ -20,6 +21,7 @@ enum Kind {
     Empty,
     Full(Bytes),
     Network(Incoming),
+    Answer(Box<Answer>),
     Guest(Reading),
 }
 
@@ -30,11 +32,18 @@ impl Body {
         Body(Kind::Full(bytes.into()))
     }
 
+    /// Tells whoever writes it that whoever it was for has had it.
+    pub fn accept(&mut self) {
+        if let Kind::Guest(reading) = &mut self.0 {
+            reading.settle(Ok(()));
+        }
+    }
+
     /// Tells whoever writes it that it will not be sent, and why. Else a body that is dropped half-way says that the
     /// connection has ended.
     pub fn refuse(&mut self, code: ErrorCode) {
         if let Kind::Guest(reading) = &mut self.0 {
-            reading.refuse(code);
+            reading.settle(Err(code));
         }
     }
 }
@@ -45,9 +54,26 @@ impl From<Incoming> for Body {
     }
 }
 
+impl From<Answer> for Body {
+    fn from(answer: Answer) -> Self {
+        Body(Kind::Answer(Box::new(answer)))
+    }
+}
+
 impl From<Reading> for Body {
     fn from(reading: Reading) -> Self {
         Body(Kind::Guest(reading))
+    }
+}
+
+/// A frame without trailers that belong to the connection: wherever it goes, they do not go with it.
+fn received(frame: Frame<Bytes>) -> Result<Frame<Bytes>, ErrorCode> {
+    match frame.into_trailers() {
+        Ok(trailers) => {
+            let trailers = Fields::received(trailers).and_then(|trailers| trailers.to_map());
+            trailers.map(Frame::trailers).map_err(|_| ErrorCode::HttpResponseTrailerSectionSize(None))
+        }
+        Err(frame) => Ok(frame),
     }
 }
 
@@ -68,7 +94,11 @@ impl http_body::Body for Body {
             }
             Kind::Network(incoming) => {
                 let frame = ready!(Pin::new(incoming).poll_frame(context));
-                Poll::Ready(frame.map(|frame| frame.map_err(|error| ErrorCode::of_connection(&error))))
+                Poll::Ready(frame.map(|frame| received(frame.map_err(|error| ErrorCode::of_connection(&error))?)))
+            }
+            Kind::Answer(answer) => {
+                let frame = ready!(answer.poll_frame(context));
+                Poll::Ready(frame.map(|frame| received(frame?)))
             }
             Kind::Guest(reading) => reading.poll_frame(context),
         }
@@ -79,6 +109,7 @@ impl http_body::Body for Body {
             Kind::Empty => true,
             Kind::Full(bytes) => bytes.is_empty(),
             Kind::Network(incoming) => incoming.is_end_stream(),
+            Kind::Answer(answer) => answer.is_end_stream(),
             Kind::Guest(reading) => reading.is_end_stream(),
         }
     }
@@ -88,6 +119,7 @@ impl http_body::Body for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Network(incoming) => incoming.size_hint(),
+            Kind::Answer(answer) => answer.size_hint(),
             Kind::Guest(reading) => reading.size_hint(),
         }
     }

@@ -143,6 +143,13 @@ impl Fields {
         Ok(map)
     }
 
+    /// Bytes that the host holds for it: at most, whatever the fields are.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        // A list may have twice the room that it needs, and a name and a value are allocations of their own.
+        2 * self.bytes + self.entries.len() * (2 * size_of::<Entry>() + 64)
+    }
+
     /// Bytes that the host holds for it, as they are counted.
     #[must_use]
     pub const fn bytes(&self) -> usize {

@@ -18,7 +18,7 @@ use crate::{Body, ErrorCode, Fields};
 #[derive(Debug)]
 pub struct IncomingBody(Mutex<Received>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Received {
     body: Body,
     /// What came last and has not been read.
@@ -26,6 +26,10 @@ struct Received {
     end: Option<Result<Option<Fields>, ErrorCode>>,
     /// How long a piece may take to come.
     patience: Option<Patience>,
+    /// Nobody reads it any more.
+    is_released: bool,
+    /// Waits for that.
+    successor: Option<Waker>,
 }
 
 /// The time that may go by between two pieces.
@@ -79,7 +83,7 @@ impl IncomingBody {
     /// A body that comes.
     #[must_use]
     pub fn new(body: Body) -> Self {
-        IncomingBody(Mutex::new(Received { body, piece: Bytes::new(), end: None, patience: None }))
+        IncomingBody(Mutex::new(Received { body, ..Received::default() }))
     }
 
     /// The same, each piece of which has so long to come. In an executor.
@@ -115,6 +119,45 @@ impl IncomingBody {
         }
     }
 
+    /// Whether it is known already that nothing more comes.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let received = self.lock();
+        received.piece.is_empty() && (received.end.is_some() || received.body.is_end_stream())
+    }
+
+    /// Says that nobody reads it any more.
+    pub fn release(&self) {
+        let mut received = self.lock();
+        received.is_released = true;
+        let successor = received.successor.take();
+        drop(received);
+        if let Some(successor) = successor {
+            successor.wake();
+        }
+    }
+
+    /// [`IncomingBody::poll_end`], once nobody reads it any more.
+    pub fn poll_trailers(&self, context: &mut Context<'_>) -> Poll<Result<Option<Fields>, ErrorCode>> {
+        let mut received = self.lock();
+        if !received.is_released {
+            received.successor = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        drop(received);
+        self.poll_end(context)
+    }
+
+    /// Takes no more of it, and tells whoever sends it why.
+    pub fn refuse(&self, code: ErrorCode) {
+        let mut received = self.lock();
+        if received.end.is_none() {
+            received.body.refuse(code.clone());
+            received.end = Some(Err(code));
+            (received.body, received.patience) = (Body::default(), None);
+        }
+    }
+
     /// Why it ended before its end, if it did.
     #[must_use]
     pub fn failure(&self) -> Option<ErrorCode> {
@@ -124,7 +167,7 @@ impl IncomingBody {
     /// The whole body again, to be passed on by somebody who has not read it to its end; it is empty here then.
     #[must_use]
     pub fn take(&self) -> Self {
-        let empty = Received { body: Body::default(), piece: Bytes::new(), end: Some(Ok(None)), patience: None };
+        let empty = Received { end: Some(Ok(None)), ..Received::default() };
         IncomingBody(Mutex::new(std::mem::replace(&mut *self.lock(), empty)))
     }
 }

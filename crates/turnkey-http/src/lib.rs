@@ -15,7 +15,7 @@ mod message;
 mod outgoing;
 
 pub use body::Body;
-pub use client::{Client, Outgoing};
+pub use client::{Client, Outgoing, has_certificates};
 pub use error::{ErrorCode, FieldSize};
 pub use fields::{Fields, HeaderError};
 pub use http;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use turnkey_core::ErrorCode as Code;
 use turnkey_core::host::buffers::Buffers;
+use turnkey_core::limits::Lease;
 use turnkey_core::stream::{Drain, Event};
 
 use crate::{ErrorCode, Fields, IncomingBody};
@@ -48,6 +49,8 @@ struct Queue {
     /// How many there are to be.
     length: Option<u64>,
     is_request: bool,
+    /// Charges what is held.
+    lease: Option<Lease>,
     end: Option<End>,
     /// What has become of the transmission.
     sent: Option<Result<(), ErrorCode>>,
@@ -140,10 +143,18 @@ impl OutgoingBody {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Passes on another body as it comes, after what has been written.
-    pub fn pass(&self, body: IncomingBody) {
+    /// Keeps what charges the guest with what is held of it, for as long as anything can be.
+    pub fn charge(&self, lease: Lease) {
         let mut queue = self.lock();
-        queue.passed = Some(Arc::new(body));
+        if queue.sent.is_none() {
+            queue.lease = Some(lease);
+        }
+    }
+
+    /// Passes on another body as it comes, after what has been written. It is released at its end.
+    pub fn pass(&self, body: impl Into<Arc<IncomingBody>>) {
+        let mut queue = self.lock();
+        queue.passed = Some(body.into());
         queue.wake_reader();
     }
 
@@ -153,6 +164,9 @@ impl OutgoingBody {
     /// It is not as long as the message says, or its trailers may not be sent; the message does not end well then.
     pub fn finish(&self, trailers: Option<&Fields>) -> Result<(), ErrorCode> {
         let mut queue = self.lock();
+        if let Some(End::Failed(code)) = &queue.end {
+            return Err(code.clone());
+        }
         if queue.passed.is_none() && queue.length.is_some_and(|length| queue.written != length) {
             let code = queue.wrong_size(queue.written);
             queue.fail(code.clone());
@@ -246,8 +260,8 @@ impl Drain for OutgoingBody {
 }
 
 impl Reading {
-    pub(crate) fn refuse(&mut self, code: ErrorCode) {
-        self.0.lock().settle(Err(code));
+    pub(crate) fn settle(&mut self, sent: Result<(), ErrorCode>) {
+        self.0.lock().settle(sent);
     }
 
     pub(crate) fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ErrorCode>>> {
@@ -276,6 +290,8 @@ impl Reading {
                         if let Some(writer) = queue.writer.take() {
                             writer.wake();
                         }
+                        drop(queue);
+                        passed.release();
                     }
                 }
                 continue;
@@ -326,6 +342,11 @@ impl Drop for Reading {
             && matches!(queue.end, Some(End::Well(None) | End::Taken));
         queue.settle(if whole { Ok(()) } else { Err(ErrorCode::ConnectionTerminated) });
         // Nobody will take these.
-        (queue.pieces, queue.tail, queue.held, queue.passed) = (VecDeque::new(), Vec::new(), 0, None);
+        (queue.pieces, queue.tail, queue.held, queue.lease) = (VecDeque::new(), Vec::new(), 0, None);
+        let passed = queue.passed.take();
+        drop(queue);
+        if let Some(passed) = passed {
+            passed.release();
+        }
     }
 }

@@ -105,7 +105,9 @@ fn host_metadata(descriptor: &Descriptor) -> Result<Option<HostMetadata>, ErrorC
         Kind::Source(StandardInput::Host(stream)) | Kind::Sink(StandardOutput::Host(stream)) => stream.stat()?,
         Kind::Listener(listener) => listener.stat()?,
         Kind::Connection(connection) => connection.stat()?,
-        Kind::Source(StandardInput::Null) | Kind::Sink(StandardOutput::Null) => return Ok(None),
+        Kind::Source(StandardInput::Null) | Kind::Sink(StandardOutput::Null | StandardOutput::Drain(_)) => {
+            return Ok(None);
+        }
         Kind::Unresolved(_) => return Err(ErrorCode::BadDescriptor),
     }))
 }

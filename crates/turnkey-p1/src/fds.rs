@@ -175,7 +175,9 @@ impl Descriptor {
     pub(crate) const fn file_kind(&self) -> FileKind {
         match &self.kind {
             Kind::Source(StandardInput::Host(stream)) | Kind::Sink(StandardOutput::Host(stream)) => stream.kind(),
-            Kind::Source(StandardInput::Null) | Kind::Sink(StandardOutput::Null) => FileKind::CharacterDevice,
+            Kind::Source(StandardInput::Null) | Kind::Sink(StandardOutput::Null | StandardOutput::Drain(_)) => {
+                FileKind::CharacterDevice
+            }
             Kind::File(file) => file.kind(),
             Kind::Directory(_) => FileKind::Directory,
             Kind::Listener(_) | Kind::Connection(_) => FileKind::Socket,

@@ -179,7 +179,7 @@ fn look_at<'fds>(
         Kind::Source(StandardInput::Host(stream)) | Kind::Sink(StandardOutput::Host(stream)) => stream.as_fd(),
         Kind::Listener(listener) => listener.as_fd(),
         Kind::Connection(connection) => connection.as_fd(),
-        Kind::Source(StandardInput::Null) | Kind::Sink(StandardOutput::Null) => {
+        Kind::Source(StandardInput::Null) | Kind::Sink(StandardOutput::Null | StandardOutput::Drain(_)) => {
             return over(None, 0, ready == Ready::Read);
         }
         // A regular file is always ready.

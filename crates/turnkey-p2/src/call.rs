@@ -37,7 +37,12 @@ pub(crate) trait Listed: Send + Sized + 'static {
 /// A resource of the guest's.
 pub(crate) trait Kept: Listed {
     /// What is to be done when the guest has dropped it, besides dropping it.
-    fn dropped(self, _id: Id, _call: &mut Call<'_>) {}
+    ///
+    /// # Errors
+    /// The guest ends: what belongs to it is still there, where the standard says that this traps.
+    fn dropped(self, _id: Id, _call: &mut Call<'_>) -> wasmtime::Result<()> {
+        Ok(())
+    }
 }
 
 impl Call<'_> {
@@ -74,10 +79,18 @@ impl Call<'_> {
     /// The same, to change.
     #[inline]
     pub(crate) fn get_mut<R: Kept>(&mut self, resource: &Resource<R>) -> wasmtime::Result<&mut R> {
-        let call = self.name;
-        R::slab_mut(&mut self.p2.table)
-            .get_mut(resource.rep())
-            .ok_or_else(|| BrokenRule { call, what: "it is not there" }.into())
+        self.with_host(resource).map(|(resource, _)| resource)
+    }
+
+    /// The same, and the host, borrowed apart.
+    #[inline]
+    pub(crate) fn with_host<R: Kept>(
+        &mut self,
+        resource: &Resource<R>,
+    ) -> wasmtime::Result<(&mut R, &mut Capabilities)> {
+        let gone = BrokenRule { call: self.name, what: "it is not there" };
+        let resource = R::slab_mut(&mut self.p2.table).get_mut(resource.rep()).ok_or(gone)?;
+        Ok((resource, self.host))
     }
 
     /// What to remember of a resource.
@@ -86,16 +99,26 @@ impl Call<'_> {
         R::slab(&self.p2.table).id(resource.rep())
     }
 
-    /// Drops a resource, and gives its charge back.
+    /// A resource that the guest has given away, and not dropped. Its charge is given back.
     #[inline]
-    pub(crate) fn discard<R: Kept>(&mut self, rep: u32) {
-        let slab = R::slab_mut(&mut self.p2.table);
-        let id = slab.id(rep);
-        if let Some(resource) = slab.remove(rep) {
-            self.host.held.handles -= 1;
-            self.host.budget.give_host(HANDLE_BYTES);
-            resource.dropped(id, self);
-        }
+    pub(crate) fn take<R: Kept>(&mut self, resource: &Resource<R>) -> wasmtime::Result<R> {
+        let Some(resource) = R::slab_mut(&mut self.p2.table).remove(resource.rep()) else {
+            return Err(self.broken("it is not there"));
+        };
+        self.host.held.handles -= 1;
+        self.host.budget.give_host(HANDLE_BYTES);
+        Ok(resource)
+    }
+
+    /// Drops a resource, and gives its charge back.
+    ///
+    /// # Errors
+    /// As [`Kept::dropped`].
+    #[inline]
+    pub(crate) fn discard<R: Kept>(&mut self, rep: u32) -> wasmtime::Result<()> {
+        let id = R::slab(&self.p2.table).id(rep);
+        let resource = self.take(&Resource::<R>::new_own(rep))?;
+        resource.dropped(id, self)
     }
 
     /// Room to read to, where it is not known yet how much there is. To be put back into [`Preview2::scratch`].

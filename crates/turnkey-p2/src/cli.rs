@@ -48,7 +48,7 @@ pub(crate) fn define_stdin<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
         // One that was closed when the process began has nothing to read.
         let closed = call.host.found_open.stdin.is_none();
         let source = Source::Standard(call.host.found_open.stdin.clone().unwrap_or(StandardInput::Null));
-        call.keep(InputStream { source, closed })
+        call.keep(InputStream { closed, ..InputStream::new(source) })
     });
 }
 

@@ -43,6 +43,10 @@ pub(crate) struct Interface<'a, T: 'static, S> {
     result: wasmtime::Result<()>,
 }
 
+/// What a function does. Behind a pointer, because the engine's way to a function is compiled for each type that it is given,
+/// some kilobytes each: so functions with the same parameters and results have one.
+type Body<P, R> = Box<dyn Fn(&mut Call<'_>, P) -> wasmtime::Result<R> + Send + Sync>;
+
 /// How far a function came that can wait.
 pub(crate) enum Step<R> {
     /// To its end.
@@ -98,8 +102,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
         self.name(name, |instance, _, state| {
             instance.resource(name, ResourceType::host::<R>(), move |mut store, rep| {
                 let (host, p2) = state(store.data_mut());
-                Call { name, host, p2 }.discard::<R>(rep);
-                Ok(())
+                Call { name, host, p2 }.discard::<R>(rep)
             })
         });
     }
@@ -116,6 +119,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
         let news = u64::from(!QUIET.contains(&name));
         let short = short(name);
         self.name(name, |instance, _, state| {
+            let body: Body<P, R> = Box::new(body);
             instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                 let (host, p2) = state(store.data_mut());
                 host.news += news;
@@ -134,6 +138,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
     {
         let short = short(name);
         self.name(name, |instance, _, state| {
+            let body: Body<P, ()> = Box::new(body);
             instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                 let (host, p2) = state(store.data_mut());
                 host.news += 1;

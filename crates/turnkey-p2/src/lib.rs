@@ -5,8 +5,8 @@
 //! Every call is a plain call. The few that can wait are written once, as steps: a linker for synchronous stores waits in the
 //! kernel between them, one for asynchronous stores in an executor.
 //!
-//! Source of truth: the WIT packages `wasi:io`, `wasi:clocks`, `wasi:random`, `wasi:filesystem`, `wasi:sockets` and
-//! `wasi:cli`, version 0.2.12; `wit/0.2` in this repository has their definitions.
+//! Source of truth: the WIT packages `wasi:io`, `wasi:clocks`, `wasi:random`, `wasi:filesystem`, `wasi:sockets`,
+//! `wasi:cli` and `wasi:http`, version 0.2.12; `wit/0.2` in this repository has their definitions.
 
 mod call;
 mod cli;
@@ -14,6 +14,7 @@ mod clocks;
 mod error;
 mod fault;
 mod filesystem;
+pub mod http;
 mod interface;
 mod io;
 mod lower;

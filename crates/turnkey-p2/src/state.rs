@@ -11,11 +11,13 @@ use crate::io::error::IoError;
 use crate::io::poll::Pollable;
 use crate::io::streams::{InputStream, OutputStream};
 use crate::io::unsent::Unsent;
-use crate::sockets;
+use crate::{http, sockets};
 
 /// The state of Preview 2 for one guest.
 #[derive(Debug, Default)]
 pub struct Preview2 {
+    /// What the guest reaches by HTTP.
+    pub http: turnkey_http::Outgoing,
     pub(crate) table: Table,
     /// What output streams have promised to write and could not yet.
     pub(crate) unsent: Unsent,
@@ -56,6 +58,17 @@ table! {
     incoming_datagram_streams: sockets::IncomingDatagramStream,
     outgoing_datagram_streams: sockets::OutgoingDatagramStream,
     resolve_address_streams: sockets::ResolveAddressStream,
+    fields: http::fields::Fields,
+    incoming_requests: http::IncomingRequest,
+    outgoing_requests: http::requests::OutgoingRequest,
+    request_options: http::requests::RequestOptions,
+    response_outparams: http::ResponseOutparam,
+    incoming_responses: http::responses::IncomingResponse,
+    incoming_bodies: http::bodies::IncomingBody,
+    future_trailers: http::bodies::FutureTrailers,
+    outgoing_responses: http::responses::OutgoingResponse,
+    outgoing_bodies: http::bodies::OutgoingBody,
+    future_responses: http::responses::FutureIncomingResponse,
 }
 
 impl Preview2 {

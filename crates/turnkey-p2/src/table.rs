@@ -7,10 +7,10 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use crate::interface::{Interface, State, To, Waits};
-use crate::{cli, clocks, filesystem, io, random, sockets};
+use crate::{cli, clocks, filesystem, http, io, random, sockets};
 
 /// The interfaces of WASI 0.2.12 that are here.
-pub const INTERFACES: [Row; 29] = [
+pub const INTERFACES: [Row; 32] = [
     row("wasi:io/error", Uses::Nothing, ""),
     row("wasi:io/poll", Uses::Nothing, ""),
     row("wasi:io/streams", Uses::Nothing, "the blocking writes take more than 4096 bytes"),
@@ -44,6 +44,9 @@ pub const INTERFACES: [Row; 29] = [
     row("wasi:cli/terminal-stdout", Uses::Streams, ""),
     row("wasi:cli/terminal-stderr", Uses::Streams, ""),
     row("wasi:cli/run", Uses::Nothing, "exported, not imported"),
+    row("wasi:http/types", Uses::Network, "fields are bounded to 128 KiB; no informational responses"),
+    row("wasi:http/incoming-handler", Uses::Nothing, "exported, not imported"),
+    row("wasi:http/outgoing-handler", Uses::Network, "redirects are the guest's"),
 ];
 
 /// Names the functions of an interface.
@@ -77,6 +80,8 @@ fn define<T: Send, S: State<T>>(name: &str, it: &mut Interface<'_, T, S>) {
         "wasi:cli/terminal-stdin" => cli::define_terminal_stdin(it),
         "wasi:cli/terminal-stdout" => cli::define_terminal_stdout(it),
         "wasi:cli/terminal-stderr" => cli::define_terminal_stderr(it),
+        "wasi:http/types" => http::types::define(it),
+        "wasi:http/outgoing-handler" => http::outgoing_handler::define(it),
         _ => {}
     }
 }

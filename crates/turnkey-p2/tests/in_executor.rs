@@ -97,7 +97,10 @@ async fn first_line(mut pipe: File) -> (String, File) {
 fn a_server_and_its_clients_share_one_thread() {
     on_one_thread(async {
         let engine = Engine::default();
-        let network = |grant: &str| NetworkGrants { sockets: vec![SocketGrant::parse(grant).unwrap()] };
+        let network = |grant: &str| {
+            let sockets = vec![SocketGrant::parse(grant).unwrap()];
+            NetworkGrants { sockets, ..NetworkGrants::default() }
+        };
         let (said, stdout) = pipe();
         let server = Grants {
             arguments: words(&["tcp_echo_server", "127.0.0.1:0", "8"]),

@@ -55,6 +55,9 @@ fn whatever_else_is_here_is_seen() {
         ("cli.wit", "  import wasi:random/insecure@0.2.12;\n", ""),
         ("cli.wit", "export run", "import run"),
         ("cli.wit", "world command", "world reactor"),
+        ("http.wit", "HTTP-response-timeout", "HTTP-response-time-out"),
+        ("http.wit", "static func(this: incoming-body)", "static func(this: borrow<incoming-body>)"),
+        ("http.wit", "@deprecated(version = 0.2.2)\n  ", ""),
     ] {
         let found = differences(&edited(&ours, file, from, to), &published);
         assert!(!found.is_empty(), "`{to}` for `{from}` in `{file}`");

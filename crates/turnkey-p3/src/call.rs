@@ -87,11 +87,22 @@ impl Call<'_> {
     /// Drops a resource, and gives its charge back.
     #[inline]
     pub(crate) fn discard<R: Kept>(&mut self, rep: u32) {
-        if let Some(resource) = R::slab_mut(&mut self.p3.table).remove(rep) {
-            self.host.held.handles -= 1;
-            self.host.budget.give_host(HANDLE_BYTES);
+        if let Some(resource) = self.remove::<R>(rep) {
             resource.dropped(self.host);
         }
+    }
+
+    /// A resource that the guest has given away.
+    pub(crate) fn take<R: Kept>(&mut self, resource: Resource<R>) -> wasmtime::Result<R> {
+        let gone = BrokenRule { call: self.name, what: "it is not there" };
+        self.remove(resource.rep()).ok_or_else(|| gone.into())
+    }
+
+    fn remove<R: Kept>(&mut self, rep: u32) -> Option<R> {
+        let resource = R::slab_mut(&mut self.p3.table).remove(rep)?;
+        self.host.held.handles -= 1;
+        self.host.budget.give_host(HANDLE_BYTES);
+        Some(resource)
     }
 
     /// Who asks, for operations on paths.

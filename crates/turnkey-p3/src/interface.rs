@@ -11,10 +11,10 @@ use turnkey_core::sleepers::Sleep;
 use turnkey_core::stream::Waiting;
 use turnkey_core::stream::waiting::Watched;
 use turnkey_core::{Capabilities, ErrorCode};
-use wasmtime::StoreContextMut;
-use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, ResourceType};
+use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, Resource, ResourceType};
+use wasmtime::{AsContextMut, StoreContextMut};
 
-use crate::call::{Call, Kept};
+use crate::call::{Call, Kept, lease};
 use crate::fault::{Fault, Outcome};
 use crate::state::Preview3;
 
@@ -96,6 +96,21 @@ impl<'a, T: Send + 'static, S: State<T>> Interface<'a, T, S> {
                 let (host, p3) = state(store.data_mut());
                 Call { name, host, p3 }.discard::<R>(rep);
                 Ok(())
+            })
+        });
+    }
+
+    /// The same, of a kind that has streams or futures, which are closed in the store.
+    pub(crate) fn resource_in_store<R: Kept>(
+        &mut self,
+        name: &'static str,
+        close: fn(StoreContextMut<'_, T>, R) -> wasmtime::Result<()>,
+    ) {
+        self.name(name, |instance, state| {
+            instance.resource(name, ResourceType::host::<R>(), move |mut store, rep| {
+                let (host, p3) = state(store.data_mut());
+                let resource = Call { name, host, p3 }.take(Resource::<R>::new_own(rep))?;
+                close(store, resource)
             })
         });
     }
@@ -203,6 +218,39 @@ impl<'a, T: Send + 'static, S: State<T>> Interface<'a, T, S> {
         self.at_once(name, move |call, parameters| answer::<R, E>(body(call, parameters)));
     }
 
+    /// An `async` function that waits for what is no descriptor: `begin` says for what, and of what comes of it `end` makes what the
+    /// guest gets. Where the guest cancels it, what is waited for is dropped.
+    pub(crate) fn awaits<P, F, R>(
+        &mut self,
+        name: &'static str,
+        begin: impl Fn(StoreContextMut<'_, T>, S, P) -> wasmtime::Result<F> + Copy + Send + Sync + 'static,
+        end: impl Fn(&mut Call<'_>, F::Output) -> wasmtime::Result<R> + Copy + Send + Sync + 'static,
+    ) where
+        P: ComponentNamedList + Lift + Send + Sync + 'static,
+        F: Future + Send + 'static,
+        R: ComponentType + Lower + Send + Sync + 'static,
+    {
+        let short = short(name);
+        self.name(name, |instance, state| {
+            instance.func_wrap_concurrent(name, move |accessor, parameters: P| {
+                Box::pin(async move {
+                    let (waits, _lease) = accessor.with(|mut access| {
+                        let host = state(access.data_mut()).0;
+                        host.news += 1;
+                        let lease = lease(host, TASK_BYTES)?;
+                        Ok::<_, wasmtime::Error>((begin(access.as_context_mut(), state, parameters)?, lease))
+                    })?;
+                    let outcome = waits.await;
+                    accessor.with(|mut access| {
+                        let (host, p3) = state(access.data_mut());
+                        in_time(host)?;
+                        end(&mut Call { name: short, host, p3 }, outcome).map(|value| (value,))
+                    })
+                })
+            })
+        });
+    }
+
     /// An `async` function that can wait: `step` is called until it is done, with its parameters and with what it keeps of its
     /// own from one call to the next; what it gives is a tuple, of one value or none. Where the guest cancels it, what it keeps
     /// is dropped.
@@ -246,14 +294,19 @@ impl<'a, T: Send + 'static, S: State<T>> Interface<'a, T, S> {
                             }
                             Err(error) => return Err(error),
                         }
-                        accessor.with(|mut access| match state(access.data_mut()).0.end {
-                            Some(end) if end.left_ns() == 0 => Err(wasmtime::Error::from(Stopped(Limit::Timeout))),
-                            _ => Ok(()),
-                        })?;
+                        accessor.with(|mut access| in_time(state(access.data_mut()).0))?;
                     }
                 })
             })
         });
+    }
+}
+
+/// Whether a guest that has waited has still time.
+fn in_time(host: &Capabilities) -> wasmtime::Result<()> {
+    match host.end {
+        Some(end) if end.left_ns() == 0 => Err(Stopped(Limit::Timeout).into()),
+        _ => Ok(()),
     }
 }
 

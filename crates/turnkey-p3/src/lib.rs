@@ -8,8 +8,8 @@
 //!
 //! A store that holds this is entered asynchronously, in an executor with I/O and time.
 //!
-//! Source of truth: the WIT packages `wasi:clocks`, `wasi:random`, `wasi:filesystem`, `wasi:sockets` and `wasi:cli`, version
-//! 0.3.2; `wit/` in this repository has their definitions.
+//! Source of truth: the WIT packages `wasi:clocks`, `wasi:random`, `wasi:filesystem`, `wasi:sockets`, `wasi:cli` and
+//! `wasi:http`, version 0.3.2; `wit/` in this repository has their definitions.
 
 mod ahead;
 mod call;
@@ -18,6 +18,7 @@ mod clocks;
 mod error;
 mod fault;
 mod filesystem;
+pub mod http;
 mod interface;
 mod random;
 mod sockets;

@@ -4,12 +4,15 @@ use turnkey_core::filesystem::Descriptor;
 use turnkey_core::slab::Slab;
 
 use crate::cli::{TerminalInput, TerminalOutput};
+use crate::http::{Fields, Request, RequestOptions, Response};
 use crate::sockets::{TcpSocket, UdpSocket};
 
 /// The state of Preview 3 for one guest.
 #[derive(Debug, Default)]
 pub struct Preview3 {
     pub(crate) table: Table,
+    /// What the guest reaches by HTTP.
+    pub http: turnkey_http::Outgoing,
     /// What `get-insecure-seed` gives, from the first time on.
     pub(crate) insecure_seed: Option<(u64, u64)>,
 }
@@ -34,4 +37,8 @@ table! {
     udp_sockets: UdpSocket,
     terminal_inputs: TerminalInput,
     terminal_outputs: TerminalOutput,
+    http_fields: Fields,
+    http_requests: Request,
+    http_request_options: RequestOptions,
+    http_responses: Response,
 }

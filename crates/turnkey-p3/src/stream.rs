@@ -152,16 +152,8 @@ where
     };
     let lease = lease(state(store.data_mut()).0, STREAM_BYTES)?;
     let (ended, future) = ending(&mut store)?;
-    let reading = Reading {
-        source,
-        state,
-        waiting: Waiting::default(),
-        between: None,
-        since_others: 0,
-        ahead: Ahead::default(),
-        ended: Some(ended),
-        _lease: lease,
-    };
+    let mut reading = Reading::new(source, state, lease);
+    reading.ended = Some(ended);
     Ok((StreamReader::new(&mut store, reading)?, future))
 }
 
@@ -186,12 +178,14 @@ where
     };
     let lease = lease(state(store.data_mut()).0, STREAM_BYTES)?;
     let (ended, future) = ending(&mut store)?;
-    data.pipe(&mut store, Writing { sink, state, waiting: Waiting::default(), ended: Some(ended), _lease: lease })?;
+    let mut writing = Writing::new(sink, state, lease);
+    writing.ended = Some(ended);
+    data.pipe(&mut store, writing)?;
     Ok(future)
 }
 
 /// A stream that reads.
-struct Reading<S> {
+pub(crate) struct Reading<S> {
     source: Source,
     state: S,
     waiting: Waiting,
@@ -203,6 +197,22 @@ struct Reading<S> {
     ahead: Ahead,
     ended: Option<Ended>,
     _lease: Lease,
+}
+
+impl<S> Reading<S> {
+    /// One whose end is told to nobody.
+    pub(crate) fn new(source: Source, state: S, lease: Lease) -> Self {
+        Reading {
+            source,
+            state,
+            waiting: Waiting::default(),
+            between: None,
+            since_others: 0,
+            ahead: Ahead::default(),
+            ended: None,
+            _lease: lease,
+        }
+    }
 }
 
 impl<T: 'static, S: State<T>> StreamProducer<T> for Reading<S> {
@@ -287,12 +297,19 @@ impl<S> Drop for Reading<S> {
 }
 
 /// A stream that writes.
-struct Writing<S> {
+pub(crate) struct Writing<S> {
     sink: Sink,
     state: S,
     waiting: Waiting,
     ended: Option<Ended>,
     _lease: Lease,
+}
+
+impl<S> Writing<S> {
+    /// One whose end is told to nobody.
+    pub(crate) fn new(sink: Sink, state: S, lease: Lease) -> Self {
+        Writing { sink, state, waiting: Waiting::default(), ended: None, _lease: lease }
+    }
 }
 
 impl<S> Drop for Writing<S> {

@@ -7,10 +7,10 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use crate::interface::{Interface, State, To};
-use crate::{cli, clocks, filesystem, random, sockets};
+use crate::{cli, clocks, filesystem, http, random, sockets};
 
 /// The interfaces of WASI 0.3.2 that are here.
-pub const INTERFACES: [Row; 23] = [
+pub const INTERFACES: [Row; 26] = [
     row("wasi:clocks/types", Uses::Nothing, ""),
     row("wasi:clocks/monotonic-clock", Uses::Clocks, "begins with the guest"),
     row("wasi:clocks/system-clock", Uses::Clocks, ""),
@@ -34,6 +34,9 @@ pub const INTERFACES: [Row; 23] = [
     row("wasi:cli/terminal-stdout", Uses::Streams, ""),
     row("wasi:cli/terminal-stderr", Uses::Streams, ""),
     row("wasi:cli/run", Uses::Nothing, "exported, not imported"),
+    row("wasi:http/types", Uses::Nothing, "at most 128 KiB of fields a section"),
+    row("wasi:http/handler", Uses::Nothing, "exported; imported, it is the next one"),
+    row("wasi:http/client", Uses::Network, ""),
 ];
 
 /// Versions before 0.3.0 that guests were made for, each with the interfaces whose types were others then: these are not here.
@@ -47,11 +50,22 @@ const CANDIDATES: [(&str, &[&str]); 3] = [
             "wasi:filesystem/preopens",
             "wasi:sockets/types",
             "wasi:sockets/ip-name-lookup",
+            "wasi:http/types",
+            "wasi:http/handler",
+            "wasi:http/client",
         ],
     ),
     (
         "0.3.0-rc-2026-02-09",
-        &["wasi:filesystem/types", "wasi:filesystem/preopens", "wasi:sockets/types", "wasi:sockets/ip-name-lookup"],
+        &[
+            "wasi:filesystem/types",
+            "wasi:filesystem/preopens",
+            "wasi:sockets/types",
+            "wasi:sockets/ip-name-lookup",
+            "wasi:http/types",
+            "wasi:http/handler",
+            "wasi:http/client",
+        ],
     ),
     ("0.3.0-rc-2026-03-15", &[]),
 ];
@@ -79,6 +93,9 @@ fn define<T: Send, S: State<T>>(name: &str, it: &mut Interface<'_, T, S>) {
         "wasi:cli/terminal-stdin" => cli::define_terminal_stdin(it),
         "wasi:cli/terminal-stdout" => cli::define_terminal_stdout(it),
         "wasi:cli/terminal-stderr" => cli::define_terminal_stderr(it),
+        "wasi:http/types" => http::define_types(it),
+        "wasi:http/handler" => http::client::define_handler(it),
+        "wasi:http/client" => http::client::define_client(it),
         _ => {}
     }
 }

@@ -32,7 +32,7 @@ fn definitions(imports: &str, edit: impl Fn(&str) -> String) -> Definitions {
     (resolve, world)
 }
 
-const ALL: &str = "include wasi:cli/imports@0.3.2;";
+const ALL: &str = "include wasi:cli/imports@0.3.2; import wasi:http/client@0.3.2; import wasi:http/handler@0.3.2;";
 
 /// The definitions under another version's name.
 fn of_version(version: &str) -> impl Fn(&str) -> String {
@@ -85,6 +85,13 @@ fn a_function_of_other_types_or_of_another_name_is_not_linked() {
         ("wasi:filesystem/types", "sync: async func()", "sync: func()"),
         ("wasi:cli/stdout", "data: stream<u8>", "data: stream<u16>"),
         ("wasi:cli/environment", "get-initial-cwd", "initial-cwd"),
+        (
+            "wasi:http/types",
+            "set-status-code: func(status-code: status-code)",
+            "set-status-code: func(status-code: u32)",
+        ),
+        ("wasi:http/types", "size-exceeded,", ""),
+        ("wasi:http/client", "send: async func", "send: func"),
     ] {
         let import = format!("import {interface}@0.3.2;");
         let right = component(&definitions(&import, str::to_owned));

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use turnkey_core::ending::Stopped;
+use turnkey_core::host::clock::Deadline;
 use turnkey_core::limits::Limit;
 use turnkey_p2::Waits;
 use wasmtime::Store;
@@ -51,25 +52,39 @@ pub(crate) fn enter(
     }
 }
 
-/// The same for a component of the asynchronous ABI: its tasks run beside one another, on this thread, in an executor that lasts
-/// for as long as it does.
-pub(crate) fn enter_async(
+/// The same for a component that reaches others by HTTP: connections have tasks of their own, and those an executor.
+pub(crate) fn enter_waiting(
     store: &mut Store<State>,
     component: &Component,
     world: &World,
     entry: &Entry<'_>,
     results: &mut Vec<String>,
 ) -> wasmtime::Result<u32> {
-    let executor = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let end = store.data().core.end;
-    let sleepers = store.data().core.clocks.sleepers().cloned();
     let entered = async {
-        let entered = enter_in_executor(store, component, world, entry, results);
-        match sleepers {
-            Some(sleepers) => sleepers.run(entered).await,
-            None => entered.await,
+        let linker = link(store, component, entry, Waits::InExecutor)?;
+        let instance = linker.instantiate_async(&mut *store, component).await?;
+        match entry {
+            Entry::Start => {
+                let run = run(store, instance, world)?;
+                let (ended,) = run.call_async(&mut *store, ()).await.map_err(entered)?;
+                Ok(u32::from(ended.is_err()))
+            }
+            Entry::Function { name, arguments } => {
+                let call = Typed::find(store, instance, world, name, arguments)?;
+                let mut given = call.room_for_results();
+                call.function.call_async(&mut *store, &call.arguments, &mut given).await.map_err(entered)?;
+                *results = in_wave(&given)?;
+                Ok(0)
+            }
         }
     };
+    in_time(entered, end)
+}
+
+/// Waits in an executor that lasts for as long as this does, until the guest's time is up.
+fn in_time(entered: impl Future<Output = wasmtime::Result<u32>>, end: Option<Deadline>) -> wasmtime::Result<u32> {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     executor.block_on(async {
         match end {
             Some(end) => {
@@ -79,6 +94,27 @@ pub(crate) fn enter_async(
             None => entered.await,
         }
     })
+}
+
+/// The same for a component of the asynchronous ABI: its tasks run beside one another, on this thread, in an executor that lasts
+/// for as long as it does.
+pub(crate) fn enter_async(
+    store: &mut Store<State>,
+    component: &Component,
+    world: &World,
+    entry: &Entry<'_>,
+    results: &mut Vec<String>,
+) -> wasmtime::Result<u32> {
+    let end = store.data().core.end;
+    let sleepers = store.data().core.clocks.sleepers().cloned();
+    let entered = async {
+        let entered = enter_in_executor(store, component, world, entry, results);
+        match sleepers {
+            Some(sleepers) => sleepers.run(entered).await,
+            None => entered.await,
+        }
+    };
+    in_time(entered, end)
 }
 
 async fn enter_in_executor(
@@ -128,7 +164,7 @@ async fn enter_in_executor(
 
 /// What has been called has given its results: tasks that go on after that, to write what is still to be written, get a second
 /// to come to their ends.
-async fn rest(accessor: &Accessor<State>) {
+pub(crate) async fn rest(accessor: &Accessor<State>) {
     let done = poll_fn(|context| accessor.poll_no_interesting_tasks(context));
     // Those that are not done by then are left where they are, as threads are when a program ends.
     let _ = tokio::time::timeout(REST, done).await;
@@ -141,19 +177,29 @@ fn link(
     entry: &Entry<'_>,
     waits: Waits,
 ) -> wasmtime::Result<Linker<State>> {
+    // What a function gives that was called by name is copied out too, and may be as much as the engine lets it.
+    if let Entry::Start = entry {
+        bound_calls(store);
+    }
+    linker(component, waits)
+}
+
+/// The same, for as many stores as one likes.
+pub(crate) fn linker(component: &Component, waits: Waits) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(component.engine());
     turnkey_p2::link(&mut linker, component, waits, State::preview2)?;
     turnkey_p3::link(&mut linker, component, State::preview3)?;
-    // What a function gives that was called by name is copied out too, and may be as much as the engine lets it.
-    if let Entry::Start = entry {
-        let handles = store.data().core.limits.handles as usize;
-        store.set_hostcall_fuel(handles.saturating_mul(LISTED_HANDLE_BYTES).saturating_add(PASSED_BYTES));
-    }
     Ok(linker)
 }
 
+/// Bounds what a guest hands over in one call.
+pub(crate) fn bound_calls(store: &mut Store<State>) {
+    let handles = store.data().core.limits.handles as usize;
+    store.set_hostcall_fuel(handles.saturating_mul(LISTED_HANDLE_BYTES).saturating_add(PASSED_BYTES));
+}
+
 /// An error that came when the component had been entered.
-fn entered(error: wasmtime::Error) -> wasmtime::Error {
+pub(crate) fn entered(error: wasmtime::Error) -> wasmtime::Error {
     error.context(Entered)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use turnkey_core::host::programs;
-use wasmtime::{Config, WasmBacktraceDetails};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use crate::artifact::{self, Kind, Loaded, TrustedArtifact};
 use crate::cache::Cache;
@@ -20,8 +20,17 @@ pub struct EngineOptions {
     pub key: EngineKey,
     /// Where compiled programs are kept. `None`: nowhere; each load compiles.
     pub cache: Option<Cache>,
+    /// Room that is kept for instances, for programs of which there are many. `None`: each run makes its own.
+    pub pool: Option<Pool>,
     /// Called when a program has to be compiled, and when that is done.
     pub on_compile: Option<Box<dyn Fn(Compiling) + Send + Sync>>,
+}
+
+/// Room for instances that come and go: making one is little more than taking a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// Instances at once. Of address space each has four gibibytes, of memory nothing before it is used.
+    pub instances: u32,
 }
 
 /// What an engine tells of its compiler.
@@ -49,15 +58,21 @@ struct Inner {
 pub(crate) struct Engines {
     /// The options that their code depends on.
     pub(crate) key: EngineKey,
+    pool: Option<Pool>,
     /// For what has one thing to do at a time: a call of the host is then little more than a call.
-    plain: wasmtime::Engine,
+    plain: OnceLock<wasmtime::Engine>,
     /// For components of the asynchronous ABI, once there is one.
     concurrent: OnceLock<wasmtime::Engine>,
 }
 
 impl Engines {
-    fn new(key: EngineKey) -> Result<Self, Error> {
-        Ok(Engines { key, plain: loading(key, Kind::Module)?, concurrent: OnceLock::new() })
+    fn new(key: EngineKey, pool: Option<Pool>) -> Result<Self, Error> {
+        let engines = Engines { key, pool, plain: OnceLock::new(), concurrent: OnceLock::new() };
+        // Whether this machine is one that the engine runs on is better known early; with a pool, only what is needed is made.
+        if pool.is_none() {
+            engines.of(Kind::Module)?;
+        }
+        Ok(engines)
     }
 
     /// The one for code of this kind.
@@ -65,21 +80,22 @@ impl Engines {
     /// # Errors
     /// [`Error::Engine`]
     pub(crate) fn of(&self, kind: Kind) -> Result<&wasmtime::Engine, Error> {
-        if kind != Kind::AsyncComponent {
-            return Ok(&self.plain);
-        }
-        if let Some(engine) = self.concurrent.get() {
+        let engine = if kind == Kind::AsyncComponent { &self.concurrent } else { &self.plain };
+        if let Some(engine) = engine.get() {
             return Ok(engine);
         }
-        let engine = loading(self.key, kind)?;
-        Ok(self.concurrent.get_or_init(|| engine))
+        let made = loading(self.key, kind, self.pool)?;
+        Ok(engine.get_or_init(|| made))
     }
 }
 
 /// An engine that loads and runs.
-fn loading(key: EngineKey, kind: Kind) -> Result<wasmtime::Engine, Error> {
+fn loading(key: EngineKey, kind: Kind, pool: Option<Pool>) -> Result<wasmtime::Engine, Error> {
     let mut config = config(key, kind);
     config.enable_compiler(false);
+    if let Some(pool) = pool {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(pool)));
+    }
     wasmtime::Engine::new(&config).map_err(|error| Error::Engine(format!("{error:#}")))
 }
 
@@ -95,7 +111,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Engine`]: this processor or operating system is not one that the engine runs on.
     pub fn new(options: EngineOptions) -> Result<Self, Error> {
-        let engines = Engines::new(options.key)?;
+        let engines = Engines::new(options.key, options.pool)?;
         Ok(Engine(Arc::new(Inner { engines, options })))
     }
 
@@ -207,6 +223,29 @@ fn innermost(error: &wasmtime::Error) -> String {
 
 fn first_line(message: &str) -> String {
     message.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Bytes of a memory that are put back as they were by copying, rather than to be given to the kernel and faulted in again: what
+/// a small program touches while it answers.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// Core instances of one component, at the most on average: its module, its adapters.
+const INSTANCES_EACH: u32 = 4;
+
+/// The engine's settings for a pool. All of it is address space before it is used.
+fn pooling(pool: Pool) -> PoolingAllocationConfig {
+    let mut pooling = PoolingAllocationConfig::new();
+    pooling
+        .total_component_instances(pool.instances)
+        .total_core_instances(pool.instances.saturating_mul(INSTANCES_EACH))
+        .total_memories(pool.instances)
+        .total_tables(pool.instances.saturating_mul(INSTANCES_EACH))
+        .total_stacks(pool.instances)
+        .total_gc_heaps(0)
+        .linear_memory_keep_resident(KEPT_BYTES)
+        .table_keep_resident(KEPT_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    pooling
 }
 
 /// The engine's settings. Everything that changes code is in the key and the kind; the rest is the same for all.

@@ -1,5 +1,6 @@
 //! A program that has been loaded: it says what it asks for, and runs as often as one likes.
 
+use turnkey_core::limits::Limit;
 use turnkey_core::{Grants, Limits};
 use wasmtime::component::Component;
 use wasmtime::{ExternType, Module};
@@ -10,6 +11,7 @@ use crate::error::Error;
 use crate::key::EngineKey;
 use crate::outcome::Outcome;
 use crate::run::{self, Code, Entry, Loaded};
+use crate::service::Service;
 use crate::world::{Form, Start, World};
 
 /// A loaded program. Cloning is cheap, and the same program.
@@ -78,6 +80,17 @@ impl Guest {
             return Err(self.no_export(name.split('(').next().unwrap_or_default()));
         }
         run::run(&self.loaded, grants, limits, when_stuck, Entry::Function { name, arguments })
+    }
+
+    /// Prepares it to answer HTTP requests. Its time is for whoever drives its instances; every other limit is of each.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::NoExport`]: it is no `wasi:http` service; [`Error::Grant`], [`Error::NotMadeFor`].
+    pub fn service(&self, grants: Grants, limits: Limits) -> Result<Service, Error> {
+        if !self.loaded.key.interruptible {
+            return Err(Error::NotMadeFor(Limit::Timeout));
+        }
+        Service::new(&self.loaded, grants, limits)
     }
 
     fn no_export(&self, name: &str) -> Error {

@@ -40,16 +40,18 @@ mod link;
 mod memory;
 mod outcome;
 mod run;
+mod service;
 mod world;
 
 pub use artifact::TrustedArtifact;
 pub use cache::{Cache, CacheUse};
 pub use deadline::WhenStuck;
-pub use engine::{Compiling, Engine, EngineOptions};
+pub use engine::{Compiling, Engine, EngineOptions, Pool};
 pub use error::Error;
 pub use guest::Guest;
 pub use key::EngineKey;
 pub use outcome::{Exit, Outcome, Trapped};
+pub use service::{Ended, Given, Http, Job, Proxy, Service, Slot, Worker};
 pub use turnkey_core::audit::Refusal;
 pub use turnkey_core::clocks::ClockGrant;
 pub use turnkey_core::filesystem::Access;
@@ -57,8 +59,10 @@ pub use turnkey_core::grants::{DirectoryGrant, GrantError};
 pub use turnkey_core::limits::Limit;
 pub use turnkey_core::random::RandomGrant;
 pub use turnkey_core::sockets::{NetworkGrants, SocketGrant, TcpListener};
-pub use turnkey_core::stream::StreamGrant;
+pub use turnkey_core::stream::{self, StreamGrant};
+pub use turnkey_http as http;
 pub use turnkey_core::{ErrorCode, Grants, Limits, host};
+pub use turnkey_http::has_certificates;
 pub use world::{Form, Import, Missing, Provider, Start, World};
 
 /// The interfaces of Preview 2, for those who describe what a program asks for.

@@ -91,6 +91,9 @@ pub(crate) fn run(
         Code::Module { module, .. } => link(module.engine(), &guest.world)?
             .instantiate(&mut store, module)
             .and_then(|instance| enter(&mut store, instance, &entry, &mut results)),
+        Code::Component { component, is_async: false } if guest.world.imports_http() => {
+            component::enter_waiting(&mut store, component, &guest.world, &entry, &mut results)
+        }
         Code::Component { component, is_async: false } => {
             component::enter(&mut store, component, &guest.world, &entry, &mut results)
         }
@@ -156,7 +159,7 @@ const ASYNC_HANDLE_BYTES: u64 = 1024;
 /// of a component's own resources, and each that is lent while a call lasts: all that a guest may have of the host can be lent
 /// at once. Of the asynchronous ABI it counts streams, futures, tasks and sets, which are made without the host: what it keeps
 /// for those is never more than the guest's memory may be.
-fn engine_handles(code: &Code, limits: &Limits) -> (usize, Limit) {
+pub(crate) fn engine_handles(code: &Code, limits: &Limits) -> (usize, Limit) {
     let handles = u64::from(limits.handles).saturating_mul(2);
     let (most, limit) = match (code, limits.memory_bytes) {
         (Code::Component { is_async: true, .. }, Some(bytes)) if bytes / ASYNC_HANDLE_BYTES < handles => {
@@ -294,7 +297,7 @@ const TOO_MANY_HANDLES: &str = "store handle limit exceeded";
 const TOO_MUCH_COPIED: &str = "too much data is being copied";
 
 /// How a guest that did not come back by itself ended.
-fn exit(code: &Code, core: &Capabilities, error: &wasmtime::Error) -> Result<Exit, Error> {
+pub(crate) fn exit(code: &Code, core: &Capabilities, error: &wasmtime::Error) -> Result<Exit, Error> {
     if let Some(Ended(status)) = error.downcast_ref() {
         return Ok(Exit::Status(*status));
     }

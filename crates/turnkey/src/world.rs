@@ -6,6 +6,7 @@ use wasmtime::component::{Component, types};
 use wasmtime::{ExternType, Module};
 
 use crate::link::State;
+use crate::service::Http;
 
 /// What a program asks of its host, and what it offers.
 #[derive(Clone, Debug)]
@@ -176,6 +177,27 @@ impl World {
         let runs = || self.exports.iter().filter_map(|export| run_interface(export));
         let of_preview3 = |run: &&str| Known::of(run).is_some_and(|run| run.provider == Provider::Preview3);
         runs().find(of_preview3).or_else(|| runs().next())
+    }
+
+    /// The function that answers HTTP requests, and of which generation it is: of both the newer.
+    pub(crate) fn http(&self) -> Option<(&str, Http)> {
+        let named = |http, name: &str| {
+            let is_it = |interface: &str| Known::of(interface).is_some_and(|known| known.name == name);
+            let mut exports = self.exports.iter().map(String::as_str);
+            exports.find(|export| export.strip_suffix("#handle").is_some_and(is_it)).map(|export| (export, http))
+        };
+        named(Http::Preview3, "wasi:http/handler").or_else(|| named(Http::Preview2, "wasi:http/incoming-handler"))
+    }
+
+    /// Whether it reaches others by HTTP.
+    pub(crate) fn imports_http(&self) -> bool {
+        self.imports.iter().any(|import| Known::of(&import.module).is_some_and(|known| known.name.starts_with("wasi:http/")))
+    }
+
+    /// Whether it passes requests on to another handler.
+    pub(crate) fn imports_http_handler(&self) -> bool {
+        let named = |import: &Import| Known::of(&import.module).is_some_and(|known| known.name == "wasi:http/handler");
+        self.imports.iter().any(named)
     }
 
     /// The imports that nothing provides.

@@ -23,6 +23,8 @@ pub(crate) struct Typed {
 pub(crate) enum Command {
     /// Run a program
     Run(Box<Run>),
+    /// Answer HTTP requests with a program
+    Serve(Box<Serve>),
     /// Compile a program ahead of time
     Compile(Compile),
     /// Say what a program is and what it can ask for, without running it
@@ -53,6 +55,8 @@ pub(crate) enum CacheCommand {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) grants: Grants,
+    #[command(flatten)]
+    pub(crate) streams: Streams,
     #[command(flatten)]
     pub(crate) limits: Limits,
     /// Call this function instead, with ARGS as its arguments; of a component also `'NAME(ARGS)'`, with values in WAVE
@@ -85,26 +89,17 @@ pub(crate) struct Grants {
     /// Every environment variable of the host
     #[arg(long)]
     pub(crate) inherit_env: bool,
-    /// Sockets and names, for a component: `tcp-connect=WHERE`, `tcp-listen=WHERE`, `udp=WHERE`, `udp-bind=WHERE`,
-    /// `resolve=NAME`, or `network` for all of it; WHERE is `ADDRESS:PORT`, and ADDRESS an IP address, a block, a name, `*.NAME`
-    /// or `*`
+    /// The network, for a component: `http=[METHOD ]URL`, `tcp-connect=WHERE`, `tcp-listen=WHERE`, `udp=WHERE`,
+    /// `udp-bind=WHERE`, `resolve=NAME`, or `network` for all of it; WHERE is `ADDRESS:PORT`, and ADDRESS an IP address, a
+    /// block, a name, `*.NAME` or `*`; URL is as in `https://*.example.com/v1/*`
     #[arg(long, value_name = "WHAT[=WHERE]")]
     pub(crate) allow: Vec<String>,
+    /// Root certificates to trust besides the system's, for `https`: a file of PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Vec<PathBuf>,
     /// A name of a host that is known without asking anybody; a look-up still needs its grant
     #[arg(long, value_name = "NAME:IP", value_parser = units::host)]
     pub(crate) add_host: Vec<(String, IpAddr)>,
-    /// A listening socket, for a module, as a descriptor after the directories
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub(crate) tcp_listener: Vec<SocketAddr>,
-    /// Standard input: `inherit`, `null`, or a file
-    #[arg(long, value_name = "MODE", default_value = "inherit", hide_default_value = true)]
-    pub(crate) stdin: OsString,
-    /// Standard output: `inherit`, `null`, or a file
-    #[arg(long, value_name = "MODE", default_value = "inherit", hide_default_value = true)]
-    pub(crate) stdout: OsString,
-    /// Standard error: `inherit`, `null`, or a file
-    #[arg(long, value_name = "MODE", default_value = "inherit", hide_default_value = true)]
-    pub(crate) stderr: OsString,
     /// The finest step that any clock, timestamp or timer shows
     #[arg(long, value_name = "TIME", value_parser = units::step)]
     pub(crate) clock_resolution: Option<Duration>,
@@ -117,6 +112,24 @@ pub(crate) struct Grants {
     /// A frozen clock, a seed, sorted directories, the same NaNs: the same run twice is the same to the byte
     #[arg(long)]
     pub(crate) deterministic: bool,
+}
+
+/// What a program finds open besides its directories.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Grants (nothing is open unless one of these opens it)")]
+pub(crate) struct Streams {
+    /// A listening socket, for a module, as a descriptor after the directories
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) tcp_listener: Vec<SocketAddr>,
+    /// Standard input: `inherit`, `null`, or a file
+    #[arg(long, value_name = "MODE", default_value = "inherit", hide_default_value = true)]
+    pub(crate) stdin: OsString,
+    /// Standard output: `inherit`, `null`, or a file
+    #[arg(long, value_name = "MODE", default_value = "inherit", hide_default_value = true)]
+    pub(crate) stdout: OsString,
+    /// Standard error: `inherit`, `null`, or a file
+    #[arg(long, value_name = "MODE", default_value = "inherit", hide_default_value = true)]
+    pub(crate) stderr: OsString,
 }
 
 #[derive(Debug, Args)]
@@ -143,6 +156,88 @@ pub(crate) struct Limits {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) grants: Grants,
+    #[command(flatten)]
+    pub(crate) limits: RequestLimits,
+    /// Where to listen; with port 0, wherever there is room. Not where systemd hands sockets over
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", help_heading = "Server")]
+    pub(crate) addr: SocketAddr,
+    /// The server's certificate and those that vouch for it, a file of PEM: speak TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = "Server")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The key of the certificate, a file of PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "Server")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Where to show what goes on: a page, `/metrics`, `/healthz`, `/readyz`; for your eyes, not for the internet's
+    #[arg(long, value_name = "ADDR:PORT", help_heading = "Server")]
+    pub(crate) admin: Option<SocketAddr>,
+    /// Threads that answer requests [default: one for each processor]
+    #[arg(long, value_name = "N", help_heading = "Server")]
+    pub(crate) threads: Option<std::num::NonZeroU32>,
+    /// A line for each request, on standard error
+    #[arg(long, value_name = "FORMAT", default_value = "none", help_heading = "Server")]
+    pub(crate) access_log: AccessLog,
+    /// A component that requests go through before they come to APP; several, in this order
+    #[arg(long, value_name = "FILE", help_heading = "Server")]
+    pub(crate) middleware: Vec<PathBuf>,
+    /// Take a new version of APP when its file changes, as SIGHUP does
+    #[arg(long, help_heading = "Server")]
+    pub(crate) watch: bool,
+    /// How long requests in flight may take when the server is told to end
+    #[arg(long, value_name = "TIME", value_parser = units::time, default_value = "30s", help_heading = "Server")]
+    pub(crate) grace: units::Written<Duration>,
+    /// The program: a component of `wasi:http`
+    pub(crate) app: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum AccessLog {
+    None,
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct RequestLimits {
+    /// From a request's head until its program has ended, also while its response streams: a stream ends with it
+    #[arg(long, value_name = "TIME", value_parser = units::time, default_value = "30s")]
+    pub(crate) timeout: units::Written<Duration>,
+    /// Each instance: memories, tables, and what the host holds for it
+    #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = "128MiB")]
+    pub(crate) max_memory: units::Written<u64>,
+    /// What one request may write to standard output and error
+    #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = "1MiB")]
+    pub(crate) max_output_bytes: units::Written<u64>,
+    /// Instances at once
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub(crate) max_instances: std::num::NonZeroU32,
+    /// Connections at once
+    #[arg(long, value_name = "N", default_value = "10000")]
+    pub(crate) max_connections: std::num::NonZeroU32,
+    /// Requests that wait for an instance; one more is answered 503
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub(crate) queue: u32,
+    /// Requests that one instance answers, one after the other or at once [default: 1 of Preview 2, 128 of Preview 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) reuse: Option<std::num::NonZeroU32>,
+    /// Requests that one instance answers at once; of Preview 2 always 1 [default: 16]
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrency: Option<std::num::NonZeroU32>,
+    /// Descriptors that an instance has open at once
+    #[arg(long, value_name = "N", default_value = "1024")]
+    pub(crate) max_descriptors: u32,
+    /// Sockets that an instance has open at once
+    #[arg(long, value_name = "N", default_value = "1024")]
+    pub(crate) max_sockets: u32,
+    /// Resources that an instance holds at once: streams, pollables, fields, bodies
+    #[arg(long, value_name = "N", default_value = "100000")]
+    pub(crate) max_handles: u32,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Compile {
     /// The program
     pub(crate) app: PathBuf,
@@ -152,7 +247,7 @@ pub(crate) struct Compile {
     /// For runs with `--fuel`
     #[arg(long)]
     pub(crate) fuel: bool,
-    /// For runs with `--timeout`
+    /// For runs with `--timeout`, and for `turnkey serve`
     #[arg(long)]
     pub(crate) timeout: bool,
     /// For runs with `--deterministic`

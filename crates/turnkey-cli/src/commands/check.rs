@@ -18,6 +18,7 @@ pub(super) fn check(typed: &args::Check) -> Result<ExitCode, Message> {
     let options = EngineOptions {
         key: EngineKey::default(),
         cache: cache::for_run(),
+        pool: None,
         on_compile: Some(progress::on_compile(&app)),
     };
     let guest =

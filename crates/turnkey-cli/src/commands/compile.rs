@@ -17,6 +17,7 @@ pub(super) fn compile(typed: &args::Compile) -> Result<ExitCode, Message> {
     let options = EngineOptions {
         key: EngineKey { fuel: typed.fuel, interruptible: typed.timeout, deterministic: typed.deterministic },
         cache: None,
+        pool: None,
         on_compile: Some(progress::on_compile(&app)),
     };
     let compiled =

@@ -15,7 +15,7 @@ use crate::message::escaped;
 const QUIET_FOR: Duration = Duration::from_secs(1);
 
 /// Shows the line while a program is compiled, on a terminal.
-pub(super) fn on_compile(app: &str) -> Box<dyn Fn(Compiling) + Send + Sync> {
+pub(crate) fn on_compile(app: &str) -> Box<dyn Fn(Compiling) + Send + Sync> {
     let app = escaped(app);
     let shown: Mutex<Option<(Sender<()>, JoinHandle<()>)>> = Mutex::new(None);
     Box::new(move |compiling| {

@@ -51,6 +51,7 @@ fn load(plan: &Plan, app: &str) -> Result<Guest, Message> {
     let options = EngineOptions {
         key: plan.key,
         cache: if plan.precompiled { None } else { cache::for_run() },
+        pool: None,
         on_compile: Some(progress::on_compile(app)),
     };
     let engine = Engine::new(options).map_err(read)?;

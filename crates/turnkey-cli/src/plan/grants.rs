@@ -4,9 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use turnkey::host::{files, process};
+use turnkey::host::{files, process, programs};
 use turnkey::{
-    Access, ClockGrant, DirectoryGrant, Grants, NetworkGrants, RandomGrant, SocketGrant, StreamGrant, TcpListener,
+    Access, ClockGrant, DirectoryGrant, Grants, NetworkGrants, RandomGrant, StreamGrant, TcpListener, has_certificates,
 };
 
 use crate::args;
@@ -14,17 +14,26 @@ use crate::exit;
 use crate::message::{Message, error_line, escaped, words};
 
 /// What the guest is handed.
-pub(crate) fn grants(typed: &args::Grants, arguments: Vec<Vec<u8>>, explain: bool) -> Result<Grants, Message> {
+pub(crate) fn grants(
+    typed: &args::Grants,
+    streams: Option<&args::Streams>,
+    arguments: Vec<Vec<u8>>,
+    explain: bool,
+) -> Result<Grants, Message> {
+    let open = |name, written: fn(&args::Streams) -> &OsString, is_output| match streams {
+        Some(streams) => stream(name, written(streams), is_output),
+        None => Ok(StreamGrant::Null),
+    };
     Ok(Grants {
         arguments,
         variables: variables(typed)?,
         directories: directories(typed)?,
-        tcp_listeners: listeners(typed)?,
+        tcp_listeners: streams.map_or_else(|| Ok(Vec::new()), listeners)?,
         network: network(typed)?,
         hosts: typed.add_host.clone(),
-        stdin: stream("stdin", &typed.stdin, false)?,
-        stdout: stream("stdout", &typed.stdout, true)?,
-        stderr: stream("stderr", &typed.stderr, true)?,
+        stdin: open("stdin", |streams| &streams.stdin, false)?,
+        stdout: open("stdout", |streams| &streams.stdout, true)?,
+        stderr: open("stderr", |streams| &streams.stderr, true)?,
         clock: clock(typed),
         random: match typed.random_seed {
             Some(seed) => RandomGrant::Seeded(seed),
@@ -87,16 +96,34 @@ fn variable(written: &OsStr) -> Result<Vec<u8>, Message> {
 }
 
 fn network(typed: &args::Grants) -> Result<NetworkGrants, Message> {
-    let parse = |written: &String| {
-        SocketGrant::parse(written).map_err(|why| {
+    let mut grants = NetworkGrants::default();
+    for written in &typed.allow {
+        grants.allow(written).map_err(|why| {
             Message::new(exit::USAGE, format!("`--allow {}`: {}", escaped(written), escaped(&why)))
-                .hint("a grant is written `--allow tcp-connect=10.0.0.0/8:5432`, `--allow resolve=*.example.com`, …")
-        })
-    };
-    Ok(NetworkGrants { sockets: typed.allow.iter().map(parse).collect::<Result<_, _>>()? })
+                .hint("a grant is written `--allow tcp-connect=10.0.0.0/8:5432`, `--allow http=https://example.com`, …")
+        })?;
+    }
+    grants.roots = typed.ca.iter().map(|path| roots(path)).collect::<Result<_, _>>()?;
+    Ok(grants)
 }
 
-fn listeners(typed: &args::Grants) -> Result<Vec<TcpListener>, Message> {
+/// Certificates to trust.
+fn roots(path: &Path) -> Result<Vec<u8>, Message> {
+    let shown = escaped(&path.display().to_string());
+    let pem = programs::read(path).map_err(|code| {
+        Message::new(exit::FAILED, format!("the file `{shown}` for `--ca` cannot be read: {}", words(code)))
+    })?;
+    if has_certificates(&pem) {
+        return Ok(pem);
+    }
+    Err(Message::new(
+        exit::FAILED,
+        format!("the file `{shown}` for `--ca` has no root certificates, or one that is none"),
+    )
+    .hint("`--ca FILE` takes PEM: `-----BEGIN CERTIFICATE-----`, …"))
+}
+
+fn listeners(typed: &args::Streams) -> Result<Vec<TcpListener>, Message> {
     typed
         .tcp_listener
         .iter()

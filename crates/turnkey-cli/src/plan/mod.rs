@@ -4,3 +4,4 @@ pub(crate) mod cache;
 pub(crate) mod grants;
 pub(crate) mod program;
 pub(crate) mod run;
+pub(crate) mod serve;

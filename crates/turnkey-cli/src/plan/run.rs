@@ -83,7 +83,7 @@ pub(crate) fn plan(typed: args::Run) -> Result<Plan, Message> {
     Ok(Plan {
         app,
         key,
-        grants: grants(&typed.grants, arguments, typed.explain)?,
+        grants: grants(&typed.grants, Some(&typed.streams), arguments, typed.explain)?,
         limits,
         entry,
         precompiled: typed.precompiled,

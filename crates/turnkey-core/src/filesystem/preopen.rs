@@ -8,7 +8,7 @@ use crate::grants::{DirectoryGrant, GrantError};
 use crate::host::files;
 
 /// A directory that the guest finds open.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Preopen {
     /// The directory.
     pub directory: Arc<Directory>,

@@ -12,6 +12,7 @@ pub mod clock;
 pub(crate) mod dirents;
 pub mod files;
 pub(crate) mod io;
+pub mod listen;
 pub(crate) mod net;
 pub mod poll;
 pub mod private_folder;

@@ -85,6 +85,14 @@ pub fn write(path: &Path, parts: &[&[u8]]) -> Result<(), ErrorCode> {
     Ok(written?)
 }
 
+/// What changes when a file is written anew: its device and inode, its size, its time. Zeroes, where it is not to be seen.
+#[must_use]
+pub fn stamp(path: &Path) -> [u64; 5] {
+    use std::os::unix::fs::MetadataExt;
+    let stamp = |of: std::fs::Metadata| [of.dev(), of.ino(), of.size(), of.mtime() as u64, of.mtime_nsec() as u64];
+    std::fs::metadata(path).map(stamp).unwrap_or_default()
+}
+
 /// A name for a file that is open: this file, whatever has become of the name that it was opened by.
 #[must_use]
 pub fn name_of_open(file: &File) -> PathBuf {

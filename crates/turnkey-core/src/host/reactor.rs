@@ -5,6 +5,7 @@
 //! a [`SharedFd`] is a descriptor and no more.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
@@ -12,9 +13,11 @@ use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
 
 use super::clock::Deadline;
 use super::poll::Ready;
+use crate::ErrorCode;
 use crate::stream::waiting::Watched as Waits;
 
 /// A descriptor of the host that several things of one guest stand on: a file and the streams made from it, a socket and its
@@ -100,6 +103,16 @@ pub async fn wait(watched: Waits, deadline: Option<Deadline>) {
 /// Waits until the deadline has passed.
 pub async fn sleep(deadline: Deadline) {
     tokio::time::sleep(Duration::from_nanos(deadline.left_ns())).await;
+}
+
+/// Connects to an address, for what reads and writes in the executor itself.
+///
+/// # Errors
+/// Why it cannot be reached.
+pub async fn connect(remote: SocketAddr) -> Result<TcpStream, ErrorCode> {
+    let stream = TcpStream::connect(remote).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// Lets the executor's other tasks run.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::name::host_name;
 use crate::count::Counted;
 use crate::host::poll::Ready;
-use crate::host::{SharedFd, net};
+use crate::host::{SharedFd, net, reactor};
 use crate::limits::Lease;
 use crate::stream::Interest;
 use crate::{Capabilities, ErrorCode};
@@ -112,21 +112,39 @@ impl State {
             return Ok(State::Found(known.into_iter()));
         }
         let counted = Arc::new(host.network.begin_lookup(&host.limits).ok_or(ErrorCode::TemporaryResolverFailure)?);
-        let answered = SharedFd::new(net::event()?);
-        let answer = Answer::default();
-        let (asked, theirs, signal) = (name.clone(), Arc::clone(&answer), SharedFd::clone(&answered));
-        let until_answered = Arc::clone(&counted);
-        let thread = std::thread::Builder::new().name(String::from("look-up")).spawn(move || {
-            let result = net::look_up(&asked, MOST_ADDRESSES);
-            *theirs.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-            // Whoever hears of the answer may begin the next one.
-            drop(until_answered);
-            net::signal(signal.as_fd());
-        });
-        match thread {
-            Ok(_) => Ok(State::Asked { name, answer, answered, _counted: counted }),
-            Err(_) => Err(ErrorCode::TemporaryResolverFailure),
+        let (answer, answered) = ask(name.clone(), Arc::clone(&counted))?;
+        Ok(State::Asked { name, answer, answered, _counted: counted })
+    }
+}
+
+/// Asks the system's resolver, on a thread that keeps `held` until it is done; and what becomes readable then.
+fn ask(name: String, held: impl Send + 'static) -> Result<(Answer, SharedFd), ErrorCode> {
+    let answered = SharedFd::new(net::event()?);
+    let answer = Answer::default();
+    let (theirs, signal) = (Arc::clone(&answer), SharedFd::clone(&answered));
+    let thread = std::thread::Builder::new().name(String::from("look-up")).spawn(move || {
+        let result = net::look_up(&name, MOST_ADDRESSES);
+        *theirs.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        // Whoever hears of the answer may begin the next one.
+        drop(held);
+        net::signal(signal.as_fd());
+    });
+    match thread {
+        Ok(_) => Ok((answer, answered)),
+        Err(_) => Err(ErrorCode::TemporaryResolverFailure),
+    }
+}
+
+/// What the system's resolver answers, waited for in an executor.
+pub(super) async fn look_up(name: String, held: impl Send + 'static) -> Result<Vec<IpAddr>, ErrorCode> {
+    let (answer, answered) = ask(name, held)?;
+    loop {
+        SharedFd::clone(&answered).ready(Ready::Read).await;
+        if let Some(answer) = answer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return answer.map(distinct);
         }
+        // For a descriptor that cannot be watched: others go on while it is asked again.
+        reactor::yield_now().await;
     }
 }
 

@@ -10,9 +10,11 @@ pub mod name;
 pub mod policy;
 pub mod tcp;
 pub mod udp;
+pub mod url;
 
 pub use address::AddressFamily;
 pub use lookup::ResolveAddressStream;
 pub use policy::{Network, NetworkGrants, SocketGrant};
 pub use tcp::{TcpConnection, TcpListener, TcpSocket};
 pub use udp::UdpSocket;
+pub use url::{AskedUrl, Destination, UrlGrant};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::address::{Reach, is_ipv4_in_disguise};
 use super::name::{NamePattern, host_name};
+use super::url::UrlGrant;
 use crate::ErrorCode;
 use crate::audit::Audit;
 use crate::count::{Count, Counted};
@@ -27,6 +28,24 @@ const ANSWER_BYTES: u64 = 160;
 pub struct NetworkGrants {
     /// Grants for sockets and look-ups.
     pub sockets: Vec<SocketGrant>,
+    /// Grants for outgoing HTTP.
+    pub urls: Vec<UrlGrant>,
+    /// Root certificates that are trusted besides the system's, each a file of PEM.
+    pub roots: Vec<Vec<u8>>,
+}
+
+impl NetworkGrants {
+    /// Adds what stands behind `--allow`.
+    ///
+    /// # Errors
+    /// What to type instead.
+    pub fn allow(&mut self, written: &str) -> Result<(), String> {
+        match written.strip_prefix("http=") {
+            Some(url) => self.urls.push(UrlGrant::parse(url)?),
+            None => self.sockets.push(SocketGrant::parse(written)?),
+        }
+        Ok(())
+    }
 }
 
 /// One grant, as it stands behind `--allow`.
@@ -117,7 +136,6 @@ impl SocketGrant {
                     "`{what}` is no name; type one as in `resolve=example.com`, `resolve=*.example.com` or `resolve=*`"
                 )
             }),
-            "http" => Err(String::from("outgoing HTTP is not provided yet, so that `http=` grants nothing")),
             "network" => Err(String::from("`network` stands alone; type `network`")),
             _ => Err(unknown(kind)),
         }
@@ -138,7 +156,7 @@ impl SocketGrant {
 fn unknown(word: &str) -> String {
     format!(
         "`{word}` is no grant; type `tcp-connect=WHERE`, `tcp-listen=WHERE`, `udp=WHERE`, `udp-bind=WHERE`, \
-         `resolve=NAME` or `network`"
+         `resolve=NAME`, `http=[METHOD ]URL` or `network`"
     )
 }
 
@@ -329,9 +347,11 @@ impl std::fmt::Display for Ports {
 /// What one guest may do in the network while it runs, what it has learned there, and how much of it is under way.
 #[derive(Debug)]
 pub struct Network {
-    grants: Vec<SocketGrant>,
-    everything: bool,
-    hosts: Vec<(String, IpAddr)>,
+    grants: Arc<[SocketGrant]>,
+    pub(super) urls: Arc<[UrlGrant]>,
+    pub(super) roots: Arc<[Vec<u8>]>,
+    pub(super) everything: bool,
+    hosts: Arc<[(String, IpAddr)]>,
     answers: Answers,
     sockets: Count,
     lookups: Count,
@@ -349,8 +369,24 @@ impl Network {
         let known = hosts.into_iter().filter_map(|(name, ip)| Some((host_name(&name)?, ip.to_canonical())));
         Network {
             everything: grants.sockets.contains(&SocketGrant::Network),
-            grants: grants.sockets,
+            grants: grants.sockets.into(),
+            urls: grants.urls.into(),
+            roots: grants.roots.into(),
             hosts: known.collect(),
+            answers: Answers::default(),
+            sockets: Count::default(),
+            lookups: Count::default(),
+        }
+    }
+
+    /// For another instance of the same program: the same grants, and nothing learned or under way yet.
+    pub(crate) fn again(&self) -> Self {
+        Network {
+            grants: Arc::clone(&self.grants),
+            urls: Arc::clone(&self.urls),
+            roots: Arc::clone(&self.roots),
+            everything: self.everything,
+            hosts: Arc::clone(&self.hosts),
             answers: Answers::default(),
             sockets: Count::default(),
             lookups: Count::default(),
@@ -446,11 +482,11 @@ impl Network {
         Ok(())
     }
 
-    /// One more socket.
+    /// One more socket, or one more request that has a connection.
     ///
     /// # Errors
     /// [`ErrorCode::TooManyDescriptors`]: `--max-sockets`.
-    pub(crate) fn open_socket(&self, budget: &mut Budget, limits: &Limits) -> Result<Counted, ErrorCode> {
+    pub fn open_socket(&self, budget: &mut Budget, limits: &Limits) -> Result<Counted, ErrorCode> {
         self.sockets.take(limits.sockets).ok_or_else(|| {
             budget.note(Limit::Sockets);
             ErrorCode::TooManyDescriptors
@@ -509,7 +545,7 @@ mod tests {
 
     fn network(grants: &[&str]) -> Network {
         let sockets = grants.iter().map(|written| SocketGrant::parse(written).unwrap()).collect();
-        Network::new(NetworkGrants { sockets }, Vec::new())
+        Network::new(NetworkGrants { sockets, ..NetworkGrants::default() }, Vec::new())
     }
 
     fn at(address: &str) -> SocketAddr {
@@ -551,7 +587,7 @@ mod tests {
             ("tcp", "`tcp-connect=WHERE`"),
             ("tcp-conect=*:80", "`tcp-connect=WHERE`"),
             ("network=true", "`network`"),
-            ("http=https://example.com/", "outgoing HTTP"),
+            ("http", "`http=[METHOD ]URL`"),
             ("resolve=", "`resolve=example.com`"),
             ("resolve=1.2.3.4", "`resolve=example.com`"),
             ("tcp-connect=example.com", "`example.com:443`"),
@@ -744,7 +780,7 @@ mod tests {
         );
         for (refusal, granted) in audit.refusals().iter().zip(&grants[..5]) {
             let grant = SocketGrant::parse(granted.strip_prefix("--allow ").unwrap()).unwrap();
-            network.grants.push(grant);
+            network.grants = [&*network.grants, &[grant]].concat().into();
             let address = at(std::str::from_utf8(&refusal.asked).unwrap());
             assert!(Use::ALL.into_iter().any(|used| network.may(used, address)), "{granted}");
         }

@@ -3,10 +3,11 @@
 //! What is inherited is shared with other processes: its position is the kernel's, and it is never made non-blocking.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::fs::SeekFrom;
 
-use super::{Interest, Interruption, Wait};
+use super::{Drain, Interest, Interruption, Wait};
 use crate::ErrorCode;
 use crate::filesystem::file::Whence;
 use crate::filesystem::metadata::{FileKind, HostMetadata};
@@ -70,6 +71,8 @@ pub enum StandardOutput {
     Null,
     /// A descriptor of the host.
     Host(HostStream),
+    /// Whoever is in this process: it takes what it is given, at once.
+    Drain(Arc<dyn Drain>),
 }
 
 /// A descriptor of the host behind a standard stream. A clone is the same stream.
@@ -247,8 +250,10 @@ impl StandardOutput {
     /// What the operating system says; [`ErrorCode::WouldBlock`] or the end of the guest's time, as the wait says.
     #[inline]
     pub fn write(&self, buffers: &Buffers<'_>, wait: Wait) -> Result<usize, Interruption> {
-        let StandardOutput::Host(stream) = self else {
-            return Ok(buffers.bytes().min(MOST_BYTES));
+        let stream = match self {
+            StandardOutput::Host(stream) => stream,
+            StandardOutput::Drain(drain) => return Ok(drain.write(buffers)?),
+            StandardOutput::Null => return Ok(buffers.bytes().min(MOST_BYTES)),
         };
         if wait == Wait::Forever || !stream.can_wait() {
             return Ok(io::write(stream.fd.as_fd(), buffers)?);

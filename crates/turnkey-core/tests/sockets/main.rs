@@ -30,7 +30,7 @@ fn guest_with(allowed: &[&str], hosts: &[(&str, &str)], limits: Limits) -> Capab
     let sockets = allowed.iter().map(|written| SocketGrant::parse(written).unwrap()).collect();
     let ip = |ip: &str| ip.parse::<IpAddr>().unwrap();
     let grants = Grants {
-        network: NetworkGrants { sockets },
+        network: NetworkGrants { sockets, ..NetworkGrants::default() },
         hosts: hosts.iter().map(|(name, address)| (name.to_string(), ip(address))).collect(),
         ..Grants::default()
     };

@@ -56,14 +56,16 @@ pub(crate) struct Seen {
 }
 
 impl Kept for Descriptor {
-    fn dropped(self, _: Id, call: &mut Call<'_>) {
+    fn dropped(self, _: Id, call: &mut Call<'_>) -> wasmtime::Result<()> {
         call.host.held.give_descriptor(self.into_file());
+        Ok(())
     }
 }
 
 impl Kept for DirectoryEntryStream {
-    fn dropped(self, _: Id, call: &mut Call<'_>) {
+    fn dropped(self, _: Id, call: &mut Call<'_>) -> wasmtime::Result<()> {
         call.host.held.give_descriptor(None);
+        Ok(())
     }
 }
 
@@ -127,7 +129,9 @@ pub(crate) fn define_types<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
         "[method]directory-entry-stream.read-directory-entry",
         |call, (this,): (Resource<DirectoryEntryStream>,)| read_directory_entry(call, &this),
     );
-    it.func("filesystem-error-code", |call, (err,): (Resource<IoError>,)| Ok(Some(ErrorCode::from(call.get(&err)?.0))));
+    it.func("filesystem-error-code", |call, (err,): (Resource<IoError>,)| {
+        Ok(Some(ErrorCode::from(call.get(&err)?.code)))
+    });
 }
 
 fn define_streams<T, S: State<T>>(it: &mut Interface<'_, T, S>) {

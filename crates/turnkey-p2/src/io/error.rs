@@ -10,7 +10,11 @@ use crate::interface::{Interface, State};
 
 /// `error`: why an operation of a stream failed.
 #[derive(Debug)]
-pub(crate) struct IoError(pub(crate) ErrorCode);
+pub(crate) struct IoError {
+    pub(crate) code: ErrorCode,
+    /// The same as a body of HTTP says it.
+    pub(crate) http: Option<Box<turnkey_http::ErrorCode>>,
+}
 
 impl Kept for IoError {}
 
@@ -18,7 +22,8 @@ impl Kept for IoError {}
 pub(crate) fn define<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     it.resource::<IoError>("error");
     it.func("[method]error.to-debug-string", |call, (this,): (Resource<IoError>,)| {
-        Ok(call.get(&this)?.0.word().to_owned())
+        let error = call.get(&this)?;
+        Ok(error.http.as_ref().map_or(error.code.word(), |code| code.word()).to_owned())
     });
 }
 
@@ -39,6 +44,8 @@ pub(crate) enum StreamFault {
     Closed,
     /// It failed.
     Failed(ErrorCode),
+    /// It failed, and is the body of a message.
+    Http(Box<turnkey_http::ErrorCode>),
     /// The guest ends.
     Trap(wasmtime::Error),
 }
@@ -72,7 +79,12 @@ pub(crate) fn answer<R>(call: &mut Call<'_>, outcome: StreamOutcome<R>) -> wasmt
     match outcome {
         Ok(value) => Ok(Ok(value)),
         Err(StreamFault::Closed) => Ok(Err(StreamError::Closed)),
-        Err(StreamFault::Failed(code)) => Ok(Err(StreamError::LastOperationFailed(call.keep(IoError(code))?))),
+        Err(StreamFault::Failed(code)) => failed(call, IoError { code, http: None }),
+        Err(StreamFault::Http(code)) => failed(call, IoError { code: code.as_code(), http: Some(code) }),
         Err(StreamFault::Trap(error)) => Err(error),
     }
+}
+
+fn failed<R>(call: &mut Call<'_>, error: IoError) -> wasmtime::Result<Result<R, StreamError>> {
+    Ok(Err(StreamError::LastOperationFailed(call.keep(error)?)))
 }

@@ -8,6 +8,8 @@ use wasmtime::component::Resource;
 use wasmtime::{AsContextMut, StoreContextMut};
 
 use crate::call::{Call, Kept};
+use crate::http::bodies::FutureTrailers;
+use crate::http::responses::FutureIncomingResponse;
 use crate::interface::{Interface, State, Step};
 use crate::io::streams::{InputStream, OutputStream};
 use crate::sockets::{IncomingDatagramStream, OutgoingDatagramStream, ResolveAddressStream, TcpSocket, UdpSocket};
@@ -28,6 +30,8 @@ pub(crate) enum Pollable {
     Incoming(Id),
     Outgoing(Id),
     Lookup(Id),
+    Response(Id),
+    Trailers(Id),
 }
 
 impl Kept for Pollable {}
@@ -56,6 +60,8 @@ impl Pollable {
             Pollable::Incoming(id) => of(call, &table.incoming_datagram_streams, *id, IncomingDatagramStream::interest),
             Pollable::Outgoing(id) => of(call, &table.outgoing_datagram_streams, *id, OutgoingDatagramStream::interest),
             Pollable::Lookup(id) => of(call, &table.resolve_address_streams, *id, ResolveAddressStream::interest),
+            Pollable::Response(id) => of(call, &table.future_responses, *id, FutureIncomingResponse::interest),
+            Pollable::Trailers(id) => of(call, &table.future_trailers, *id, FutureTrailers::interest),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Bytes go between the guest's memory and the descriptor without a stop in between, but for what an output stream has
 //! permitted and its other side does not take yet ([`super::unsent`]).
 
+use std::sync::Arc;
+
 use turnkey_core::host::buffers::{Buffers, ReadOnly};
 use turnkey_core::stream::{Interest, Interruption, Sink, Source, StandardInput, StandardOutput, Wait, Waiting};
 use turnkey_core::{Capabilities, ErrorCode};
@@ -34,6 +36,8 @@ pub(crate) struct InputStream {
     pub(crate) source: Source,
     /// The end was seen, or a failure.
     pub(crate) closed: bool,
+    /// The body of a message that it is: what that fails with is more than a source can say.
+    pub(crate) body: Option<Arc<turnkey_http::IncomingBody>>,
 }
 
 /// `output-stream`
@@ -46,19 +50,31 @@ pub(crate) struct OutputStream {
     closed: bool,
     /// What is behind it, also while its sink is elsewhere.
     is_connection: bool,
+    /// The body of a message that it writes.
+    body: Option<Arc<turnkey_http::OutgoingBody>>,
 }
 
 impl Kept for InputStream {}
 
 impl Kept for OutputStream {
-    fn dropped(self, id: Id, call: &mut Call<'_>) {
+    fn dropped(self, id: Id, call: &mut Call<'_>) -> wasmtime::Result<()> {
         call.p2.unsent.forget(id);
+        Ok(())
     }
 }
 
 impl InputStream {
     pub(crate) const fn new(source: Source) -> Self {
-        InputStream { source, closed: false }
+        InputStream { source, closed: false, body: None }
+    }
+
+    /// The body of a message that comes.
+    pub(crate) fn of_body(body: Arc<turnkey_http::IncomingBody>) -> Self {
+        InputStream {
+            source: Source::Feed(Arc::<turnkey_http::IncomingBody>::clone(&body)),
+            closed: false,
+            body: Some(body),
+        }
     }
 
     /// What a read waits for.
@@ -91,20 +107,33 @@ impl InputStream {
 
     /// A failure closes the stream; that there is nothing yet is none.
     pub(crate) fn failed(&mut self, interruption: Interruption) -> StreamFault {
-        self.closed |= !matches!(interruption, Interruption::Failed(ErrorCode::WouldBlock));
-        interruption.into()
+        if matches!(interruption, Interruption::Failed(ErrorCode::WouldBlock)) {
+            return interruption.into();
+        }
+        self.closed = true;
+        match self.body.as_ref().and_then(|body| body.failure()) {
+            Some(code) => StreamFault::Http(Box::new(code)),
+            None => interruption.into(),
+        }
     }
 }
 
 impl OutputStream {
     pub(crate) const fn new(sink: Sink) -> Self {
         let is_connection = matches!(sink, Sink::Connection(_));
-        OutputStream { sink, permitted: 0, closed: false, is_connection }
+        OutputStream { sink, permitted: 0, closed: false, is_connection, body: None }
+    }
+
+    /// The body of a message that goes.
+    pub(crate) fn of_body(body: Arc<turnkey_http::OutgoingBody>) -> Self {
+        let sink = Sink::Drain(Arc::<turnkey_http::OutgoingBody>::clone(&body));
+        OutputStream { body: Some(body), ..OutputStream::new(sink) }
     }
 
     /// One that takes nothing.
     pub(crate) const fn closed() -> Self {
-        OutputStream { sink: Sink::Standard(StandardOutput::Null), permitted: 0, closed: true, is_connection: false }
+        let sink = Sink::Standard(StandardOutput::Null);
+        OutputStream { sink, permitted: 0, closed: true, is_connection: false, body: None }
     }
 
     /// What a stream without unsent bytes waits for before it permits a write.
@@ -161,6 +190,9 @@ impl<'a> Output<'a> {
     fn failed(&mut self, interruption: Interruption) -> StreamFault {
         self.stream.closed = true;
         self.stream.permitted = 0;
+        if let Some(code) = self.stream.body.as_ref().and_then(|body| body.failure()) {
+            return StreamFault::Http(Box::new(code));
+        }
         match interruption {
             // A connection that was shut down for sending is what the standard calls closed; a pipe without a reader is a
             // failure, which a program is told by its name.

@@ -6,7 +6,7 @@ use crate::call::Kept;
 use crate::interface::{Interface, State};
 use crate::io::poll::Pollable;
 use crate::sockets::network::{ErrorCode, IpAddress};
-use crate::sockets::{Network, ResolveAddressStream, with_host};
+use crate::sockets::{Network, ResolveAddressStream};
 
 impl Kept for ResolveAddressStream {}
 
@@ -16,7 +16,7 @@ type This = Resource<ResolveAddressStream>;
 pub(crate) fn define<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     it.resource::<ResolveAddressStream>("resolve-address-stream");
     it.fails::<_, _, ErrorCode>("[method]resolve-address-stream.resolve-next-address", |call, (this,): (This,)| {
-        let (stream, host) = with_host(call, &this)?;
+        let (stream, host) = call.with_host(&this)?;
         Ok(stream.resolve_next_address(host)?.map(IpAddress::from))
     });
     it.func("[method]resolve-address-stream.subscribe", |call, (this,): (This,)| {

@@ -21,7 +21,7 @@ impl Kept for Network {}
 pub(crate) fn define<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     it.resource::<Network>("network");
     it.func("network-error-code", |call, (err,): (Resource<IoError>,)| {
-        let code = network(call.get(&err)?.0);
+        let code = network(call.get(&err)?.code);
         // What only a file can fail with is nothing that the network knows.
         Ok(if code == ErrorCode::Unknown { None } else { Some(code) })
     });

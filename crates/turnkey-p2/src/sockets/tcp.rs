@@ -11,7 +11,7 @@ use crate::interface::{Interface, State};
 use crate::io::poll::Pollable;
 use crate::io::streams::{InputStream, OutputStream};
 use crate::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress};
-use crate::sockets::{Network, TcpSocket, with_host};
+use crate::sockets::{Network, TcpSocket};
 
 impl Kept for TcpSocket {}
 
@@ -64,7 +64,7 @@ fn define_states<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
         "[method]tcp-socket.start-bind",
         |call, (this, _network, local): (This, Resource<Network>, IpSocketAddress)| {
             let name = call.name;
-            let (socket, host) = with_host(call, &this)?;
+            let (socket, host) = call.with_host(&this)?;
             Ok(socket.start_bind(host, name, local.into())?)
         },
     );
@@ -75,7 +75,7 @@ fn define_states<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
         "[method]tcp-socket.start-connect",
         |call, (this, _network, remote): (This, Resource<Network>, IpSocketAddress)| {
             let name = call.name;
-            let (socket, host) = with_host(call, &this)?;
+            let (socket, host) = call.with_host(&this)?;
             Ok(socket.start_connect(host, name, remote.into())?)
         },
     );
@@ -85,14 +85,14 @@ fn define_states<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
     });
     it.fails::<_, _, ErrorCode>("[method]tcp-socket.start-listen", |call, (this,): (This,)| {
         let name = call.name;
-        let (socket, host) = with_host(call, &this)?;
+        let (socket, host) = call.with_host(&this)?;
         Ok(socket.start_listen(host, name)?)
     });
     it.fails::<_, _, ErrorCode>("[method]tcp-socket.finish-listen", |call, (this,): (This,)| {
         Ok(call.get_mut(&this)?.finish_listen()?)
     });
     it.fails::<_, _, ErrorCode>("[method]tcp-socket.accept", |call, (this,): (This,)| {
-        let (socket, host) = with_host(call, &this)?;
+        let (socket, host) = call.with_host(&this)?;
         let (accepted, connection) = socket.accept(host)?;
         let accepted = call.keep(accepted)?;
         let (input, output) = streams(call, connection)?;

@@ -9,7 +9,7 @@ use crate::fault::Outcome;
 use crate::interface::{Interface, State, answer};
 use crate::io::poll::Pollable;
 use crate::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress};
-use crate::sockets::{IncomingDatagramStream, Network, OutgoingDatagramStream, UdpSocket, with_host};
+use crate::sockets::{IncomingDatagramStream, Network, OutgoingDatagramStream, UdpSocket};
 
 impl Kept for UdpSocket {}
 impl Kept for IncomingDatagramStream {}
@@ -51,7 +51,7 @@ fn define_states<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
         "[method]udp-socket.start-bind",
         |call, (this, _network, local): (This, Resource<Network>, IpSocketAddress)| {
             let name = call.name;
-            let (socket, host) = with_host(call, &this)?;
+            let (socket, host) = call.with_host(&this)?;
             Ok(socket.start_bind(host, name, local.into())?)
         },
     );
@@ -62,7 +62,7 @@ fn define_states<T, S: State<T>>(it: &mut Interface<'_, T, S>) {
         "[method]udp-socket.stream",
         |call, (this, remote): (This, Option<IpSocketAddress>)| {
             let name = call.name;
-            let (socket, host) = with_host(call, &this)?;
+            let (socket, host) = call.with_host(&this)?;
             let (incoming, outgoing) = socket.stream(host, name, remote.map(Into::into))?;
             Ok((call.keep(incoming)?, call.keep(outgoing)?))
         },
@@ -128,7 +128,7 @@ fn receive(
     max_results: u64,
 ) -> Outcome<Vec<IncomingDatagram>> {
     let name = call.name;
-    let (stream, host) = with_host(call, this)?;
+    let (stream, host) = call.with_host(this)?;
     let received = stream.receive(host, name, max_results)?;
     let shown = received
         .into_iter()
@@ -164,7 +164,7 @@ fn send<T, S: State<T>>(
         scratch[..bytes].copy_from_slice(&data[..bytes]);
         let (host, p2) = state(store.data_mut());
         let mut call = Call { name: "send", host, p2 };
-        let (stream, host) = with_host(&mut call, this)?;
+        let (stream, host) = call.with_host(this)?;
         match stream.send(host, "send", &scratch[..bytes], remote_address.map(Into::into)) {
             Ok(()) => sent += 1,
             Err(code) => break Err(code),

@@ -10,9 +10,6 @@ use std::{env, fs, iter};
 use wit_component::WitPrinter;
 use wit_parser::Resolve;
 
-/// Packages that are published, and not for Turnkey yet.
-const LATER: [&str; 1] = ["http"];
-
 /// The folder of `wit/` with what a generation defines: `0.2`.
 pub(crate) fn ours(generation: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit").join(generation)
@@ -42,7 +39,6 @@ pub(crate) fn statements(folder: &Path) -> Vec<String> {
     resolve.push_dir(folder).unwrap();
     let mut packages: Vec<_> =
         resolve.packages.iter().filter(|(_, package)| package.name.namespace == "wasi").collect();
-    packages.retain(|(_, package)| !LATER.contains(&&*package.name.name));
     packages.sort_by_key(|(_, package)| package.name.to_string());
 
     let mut statements = Vec::new();

@@ -1,6 +1,6 @@
 //! A component that exports again what it imports, so that a test calls the host as a guest does: through the canonical
 //! ABI, with a guest's handles and a guest's memory. It has the functions of all interfaces that a file of `wit/0.2` defines,
-//! a method as a function whose first parameter is `this`. Source of truth: `wit/0.2`.
+//! a method as a function whose first parameter is `this`, a constructor as one of that name. Source of truth: `wit/0.2`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -40,6 +40,8 @@ fn exported(text: &str) -> (String, String) {
                 interface = line.trim_start_matches("interface ").trim_end_matches(" {");
                 (functions, types) = (String::new(), Vec::new());
             }
+            // What guests export, the host has not.
+            (0, "}") if interface == "incoming-handler" => {}
             (0, "}") => {
                 let types = types.join(", ");
                 let uses = if types.is_empty() { types } else { format!("use {}.{{{types}}};\n", of(interface)) };
@@ -59,6 +61,13 @@ fn exported(text: &str) -> (String, String) {
             // A list of handles would have to be taken apart; `block` waits as well.
             (2, _) if line.contains("list<borrow<") => {}
             (2, _) if line.contains(": func(") => functions += &format!("{line}\n"),
+            (4, _) if !resource.is_empty() && line.starts_with("constructor(") => {
+                let parameters = line.trim_start_matches("constructor").trim_end_matches(';');
+                functions += &format!("{resource}-constructor: func{parameters} -> {resource};\n");
+            }
+            (4, _) if !resource.is_empty() && line.contains(": static func(") => {
+                functions += &format!("{resource}-{}\n", line.replace(": static func(", ": func("));
+            }
             (4, _) if !resource.is_empty() && line.contains(": func(") => {
                 let (method, rest) = line.split_once(": func(").unwrap();
                 let comma = if rest.starts_with(')') { "" } else { ", " };
@@ -108,7 +117,10 @@ fn functions<'a>(resolve: &'a Resolve, world: WorldId) -> Vec<Again<'a>> {
     let name = |key| resolve.name_world_key(key);
     let short = |key| name(key).rsplit('/').next().unwrap().split('@').next().unwrap().to_owned();
     // `[method]tcp-socket.accept` comes back as `tcp-socket-accept`.
-    let plain = |function: &str| function.trim_start_matches("[method]").replace('.', "-");
+    let plain = |function: &str| match function.strip_prefix("[constructor]") {
+        Some(resource) => format!("{resource}-constructor"),
+        None => function.trim_start_matches("[method]").trim_start_matches("[static]").replace('.', "-"),
+    };
     let mut imported = HashMap::new();
     for (key, item) in &world.imports {
         let WorldItem::Interface { id, .. } = item else { panic!("an interface, not {item:?}") };

@@ -50,7 +50,7 @@ impl Guest {
         let sockets = allowed.iter().map(|written| SocketGrant::parse(written).unwrap()).collect();
         let ip = |ip: &str| ip.parse::<IpAddr>().unwrap();
         let grants = Grants {
-            network: NetworkGrants { sockets },
+            network: NetworkGrants { sockets, ..NetworkGrants::default() },
             hosts: hosts.iter().map(|(name, address)| ((*name).to_owned(), ip(address))).collect(),
             ..Grants::default()
         };

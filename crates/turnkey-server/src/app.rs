@@ -1,0 +1,25 @@
+//! What is served: a component, with those before it, and how to get it anew.
+
+use std::fmt::{Debug, Formatter};
+
+use turnkey::Service;
+
+/// Why an app cannot be loaded, in the words of whoever loads it.
+pub type LoadError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Loads what is served: the components that a request goes through, the app itself the last.
+pub type Load = Box<dyn Fn() -> Result<Vec<Service>, LoadError> + Send + Sync>;
+
+/// What is served.
+pub struct App {
+    /// Loads it; again, when it has changed.
+    pub load: Load,
+    /// Says what changes when its files have been written anew. `None`: nobody looks.
+    pub version: Option<Box<dyn Fn() -> Vec<u64> + Send + Sync>>,
+}
+
+impl Debug for App {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("App")
+    }
+}

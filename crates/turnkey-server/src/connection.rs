@@ -1,0 +1,147 @@
+//! One connection: which protocol it speaks, and its requests.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::uri::Scheme;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use turnkey::host::listen::be_prompt;
+
+use crate::dispatch;
+use crate::server::Thread;
+
+/// What HTTP/2 begins with, where nobody has agreed on it before: RFC 9113, section 3.4.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Headers of one request, and the bytes of its head or of a piece of its body that are held at once.
+const MOST_HEADERS: usize = 100;
+const READ_BYTES: usize = 256 << 10;
+
+/// Of HTTP/2: requests of one connection at a time, bytes of one request's headers, and bytes that its body may be ahead of who
+/// reads it, of one request and of all of a connection.
+const STREAMS: u32 = 128;
+const HEADER_BYTES: u32 = 64 << 10;
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+
+/// Streams that a peer has reset and that are not forgotten yet, beyond which the connection ends: who resets what it has asked for
+/// over and over wants something else.
+const RESET_STREAMS: usize = 64;
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long a peer may be silent of which something is still to come, before it is asked whether it is there.
+const PING_AFTER: Duration = Duration::from_secs(20);
+
+/// Serves one connection to its end.
+pub(crate) async fn serve(thread: Arc<Thread>, stream: TcpStream, peer: SocketAddr, mut ends: watch::Receiver<bool>) {
+    let Ok(stream) = stream.into_std() else { return };
+    be_prompt(&stream);
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    if let Some(tls) = &thread.tls {
+        let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream)).await else { return };
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        speak(thread, TokioIo::new(stream), peer, Scheme::HTTPS, is_http2, &mut ends).await;
+    } else {
+        let Ok(is_http2) = tokio::time::timeout(thread.shared.limits.header_timeout, speaks_http2(&stream)).await
+        else {
+            return;
+        };
+        speak(thread, TokioIo::new(stream), peer, Scheme::HTTP, is_http2, &mut ends).await;
+    }
+}
+
+/// Whether a connection begins as HTTP/2 does. What was looked at is still there to be read.
+async fn speaks_http2(stream: &TcpStream) -> bool {
+    let mut begin = [0; PREFACE.len()];
+    let mut before = 0;
+    loop {
+        match stream.peek(&mut begin).await {
+            Ok(bytes) if bytes > before && PREFACE.starts_with(&begin[..bytes]) && bytes < PREFACE.len() => {
+                before = bytes;
+                // More than was there before does not wake anybody who only looks.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Ok(bytes) if bytes < PREFACE.len() && bytes > 0 && PREFACE.starts_with(&begin[..bytes]) => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Ok(bytes) => return begin[..bytes] == *PREFACE,
+            Err(_) => return false,
+        }
+    }
+}
+
+async fn speak<IO>(
+    thread: Arc<Thread>,
+    io: TokioIo<IO>,
+    peer: SocketAddr,
+    scheme: Scheme,
+    is_http2: bool,
+    ends: &mut watch::Receiver<bool>,
+) where
+    TokioIo<IO>: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    let header_timeout = thread.shared.limits.header_timeout;
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let (thread, scheme) = (Arc::clone(&thread), scheme.clone());
+        async move {
+            let (shared, instances) = (Arc::clone(&thread.shared), thread.instances());
+            Ok::<_, std::convert::Infallible>(
+                dispatch::answer(shared, thread.number, instances, request, peer, scheme).await,
+            )
+        }
+    });
+    if is_http2 {
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(HEADER_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_pending_accept_reset_streams(RESET_STREAMS)
+            .keep_alive_interval(PING_AFTER)
+            .serve_connection(io, service);
+        let connection = std::pin::pin!(connection);
+        until_it_ends(connection, ends, http2::Connection::graceful_shutdown).await;
+    } else {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(header_timeout)
+            .max_headers(MOST_HEADERS)
+            .max_buf_size(READ_BYTES)
+            .pipeline_flush(true)
+            .serve_connection(io, service);
+        let connection = std::pin::pin!(connection);
+        until_it_ends(connection, ends, http1::Connection::graceful_shutdown).await;
+    }
+}
+
+/// Drives a connection; when the server ends, after the requests that it has, so does it.
+async fn until_it_ends<C: Future>(
+    mut connection: Pin<&mut C>,
+    ends: &mut watch::Receiver<bool>,
+    end: fn(Pin<&mut C>),
+) {
+    {
+        let mut ended = std::pin::pin!(ends.wait_for(|ends| *ends));
+        let over = poll_fn(|context| match connection.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending => ended.as_mut().poll(context).map(|_| false),
+        });
+        if over.await {
+            return;
+        }
+    }
+    end(connection.as_mut());
+    let _ = connection.await;
+}

@@ -1,0 +1,226 @@
+//! One request: from its head to the record of it.
+
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::uri::Scheme;
+use http::{HeaderValue, Method, StatusCode, header};
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+use turnkey::host::clock::{Deadline, HostClock, now};
+use turnkey::http::{Body, ErrorCode, Refused, Request, Response};
+
+use crate::body::Served;
+use crate::instances::{Failed, Going, Guest, Instances, Shared};
+use crate::log::Asked;
+
+/// What is left to do of a request while its response goes out. When it is dropped, the request is over.
+pub(crate) struct Answered {
+    shared: Arc<Shared>,
+    thread: usize,
+    asked: Asked,
+    status: StatusCode,
+    bytes: u64,
+    going: Going,
+    end: Deadline,
+    late: Option<Pin<Box<Sleep>>>,
+    /// The whole response has gone out, or there is none.
+    is_whole: bool,
+    has_failed: bool,
+}
+
+impl Debug for Answered {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Answered").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Answers a request.
+pub(crate) async fn answer(
+    shared: Arc<Shared>,
+    thread: usize,
+    instances: Arc<Instances>,
+    request: http::Request<Incoming>,
+    peer: std::net::SocketAddr,
+    scheme: Scheme,
+) -> http::Response<Served> {
+    shared.metrics.request_begins();
+    let asked = Asked {
+        peer,
+        method: request.method().clone(),
+        path: request.uri().path_and_query().cloned(),
+        version: request.version(),
+        traceparent: request.headers().get("traceparent").cloned(),
+        began_ns: now(HostClock::Monotonic),
+    };
+    let end = shared.end();
+    let mut answered = Answered {
+        shared,
+        thread,
+        asked,
+        status: StatusCode::OK,
+        bytes: 0,
+        going: Going::Nothing,
+        end,
+        late: None,
+        is_whole: false,
+        has_failed: false,
+    };
+    let is_connect = answered.asked.method == Method::CONNECT;
+    let request = match Request::from_network(request, scheme) {
+        Ok(_) if is_connect => return answered.refuse(StatusCode::NOT_IMPLEMENTED, "no tunnels are made here"),
+        Ok(request) => request,
+        Err(Refused { status, why }) => return answered.refuse(status, why),
+    };
+    let asked = instances.answer(request, end);
+    let response = match answered.in_time(asked).await {
+        Ok((response, going)) => {
+            answered.going = going;
+            response
+        }
+        Err(failed) => return answered.fail(&failed),
+    };
+    match response.into_network() {
+        Ok(response) => answered.serve(response),
+        Err(code) => answered.fail(&Failed::Code(code)),
+    }
+}
+
+impl Answered {
+    /// Waits for an answer, as long as the request may take.
+    async fn in_time<R>(&mut self, answer: impl Future<Output = Result<R, Failed>>) -> Result<R, Failed> {
+        let mut answer = std::pin::pin!(answer);
+        std::future::poll_fn(|context| match answer.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(answer),
+            Poll::Pending if self.is_late(context) => Poll::Ready(Err(Failed::Late)),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
+    /// Whether the request has taken as long as it may; else whoever asks is woken when it has.
+    pub(crate) fn is_late(&mut self, context: &mut Context<'_>) -> bool {
+        // Most requests are over before anybody has to wait, and then no timer is set.
+        let left = || Duration::from_nanos(self.end.left_ns());
+        let late = self.late.get_or_insert_with(|| Box::pin(tokio::time::sleep(left())));
+        late.as_mut().poll(context).is_ready()
+    }
+
+    /// Lets the guest go on that writes the response.
+    pub(crate) fn poll_guest(&mut self, context: &mut Context<'_>) {
+        let Going::Guest(guest) = &mut self.going else { return };
+        let inside = self.shared.ticker.enter(self.thread);
+        let polled = guest.as_mut().poll(context);
+        drop(inside);
+        if let Poll::Ready(ended) = polled {
+            self.going = Going::Nothing;
+            if let Err(fault) = ended {
+                self.has_failed = true;
+                self.shared.log.fault(&self.asked, self.status, &format!("after its response began, {}", fault.what));
+            }
+        }
+    }
+
+    /// So many bytes have gone out.
+    pub(crate) const fn sent(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    /// All has gone out.
+    pub(crate) const fn whole(&mut self) {
+        self.is_whole = true;
+    }
+
+    /// The response ends in the middle.
+    pub(crate) fn failed(&mut self, code: &ErrorCode) {
+        if !std::mem::replace(&mut self.has_failed, true) {
+            self.shared.log.fault(&self.asked, self.status, &format!("the response was cut off: {code}"));
+        }
+    }
+
+    /// A response of the guest's.
+    fn serve(mut self, response: http::Response<Body>) -> http::Response<Served> {
+        self.status = response.status();
+        response.map(|body| Served::new(body, self))
+    }
+
+    /// A response without a guest.
+    fn refuse(mut self, status: StatusCode, why: &str) -> http::Response<Served> {
+        self.has_failed = true;
+        self.shared.log.fault(&self.asked, status, why);
+        self.plain(status)
+    }
+
+    fn fail(mut self, failed: &Failed) -> http::Response<Served> {
+        self.has_failed = true;
+        let timeout = StatusCode::GATEWAY_TIMEOUT;
+        let (status, what) = match failed {
+            Failed::Full => (StatusCode::SERVICE_UNAVAILABLE, "no instance is free, and too many requests wait".into()),
+            Failed::Late => (timeout, "the guest was stopped by `--timeout`".into()),
+            Failed::Code(ErrorCode::HttpResponseTimeout | ErrorCode::ConnectionReadTimeout) => {
+                (timeout, "the guest answered that it took too long".into())
+            }
+            Failed::Code(code) => (StatusCode::BAD_GATEWAY, format!("the guest answered with the error `{code}`")),
+            Failed::Fault(fault) => (fault.status, fault.what.clone()),
+            Failed::Lost => (StatusCode::BAD_GATEWAY, "its instance ended with another request".into()),
+        };
+        self.shared.log.fault(&self.asked, status, &what);
+        let mut response = self.plain(status);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+
+    /// A response of a status and its words.
+    fn plain(self, status: StatusCode) -> http::Response<Served> {
+        let words = format!("{} {}\n", status.as_u16(), status.canonical_reason().unwrap_or_default());
+        let response = Response { body: Body::full(words), ..Response::of_status(status) };
+        // A status alone is always one that can be sent.
+        let mut response = response.into_network().unwrap_or_else(|_| http::Response::new(Body::default()));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        self.serve(response)
+    }
+}
+
+/// Lets a guest that has answered come to its end, as long as its request may take.
+async fn come_to_an_end(shared: Arc<Shared>, thread: usize, mut guest: Guest, end: Deadline) {
+    let late = tokio::time::sleep(Duration::from_nanos(end.left_ns()));
+    let mut late = std::pin::pin!(late);
+    let ended = std::future::poll_fn(|context| {
+        let inside = shared.ticker.enter(thread);
+        let polled = guest.as_mut().poll(context);
+        drop(inside);
+        match polled {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending => late.as_mut().poll(context).map(|()| None),
+        }
+    });
+    match ended.await {
+        Some(Ok(())) => {}
+        Some(Err(fault)) => shared.log.fault_after_answer(&fault),
+        None => shared.log.line("error: after its response, the guest was stopped by `--timeout`"),
+    }
+}
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        let duration_ns = now(HostClock::Monotonic).saturating_sub(self.asked.began_ns);
+        if let (Going::Guest(guest), true, Ok(executor)) = (
+            std::mem::replace(&mut self.going, Going::Nothing),
+            self.is_whole,
+            tokio::runtime::Handle::try_current(),
+        ) {
+            // The client has what it asked for; the guest may have more to do.
+            executor.spawn(come_to_an_end(Arc::clone(&self.shared), self.thread, guest, self.end));
+        }
+        if !self.is_whole && !self.has_failed {
+            self.shared.log.fault(&self.asked, self.status, "the client has gone");
+        }
+        self.shared.metrics.request_ends(self.status.as_u16(), duration_ns, self.bytes);
+        self.shared.log.access(&self.asked, self.status, self.bytes, duration_ns);
+    }
+}

@@ -1,0 +1,555 @@
+//! The instances of one component on one thread: which of them answers a request, and when one is made or ends.
+//!
+//! An instance of Preview 2 answers one request at a time, and is polled by whoever waits for its answer: no task is woken on
+//! the way from a connection to a guest and back. One of Preview 3 answers several, and has a task of its own.
+
+use std::fmt::Debug;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use turnkey::host::clock::{Deadline, HostClock, now};
+use turnkey::http::{Body, ErrorCode, Handler, Handling, Outgoing, Request, Response};
+use turnkey::stream::StandardOutput;
+use turnkey::{Ended, Given, Http, Job, Proxy, Refusal, Service, Slot};
+
+use crate::RequestLimits;
+use crate::log::{Fault, Log};
+use crate::metrics::Metrics;
+use crate::output::Lines;
+use crate::ticker::{TURN, Ticker};
+
+/// How often an idle instance is looked at before it ends, within the time that it may be idle.
+const LOOKS: u32 = 4;
+
+/// Requests that an instance of Preview 3 answers, and at once, where nothing else is said.
+const REUSE: u32 = 128;
+const CONCURRENCY: u32 = 16;
+
+/// What is left to a worker's other requests when one of them has run out of time.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What all threads share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: RequestLimits,
+    pub(crate) log: Arc<Log>,
+    pub(crate) metrics: Metrics,
+    pub(crate) ticker: Arc<Ticker>,
+    /// Requests that wait for an instance.
+    pub(crate) waiting: AtomicU32,
+}
+
+impl Shared {
+    /// When a request that comes now is to be over.
+    pub(crate) fn end(&self) -> Deadline {
+        Deadline::after_ns(u64::try_from(self.limits.timeout.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The instances of one component on one thread.
+pub(crate) struct Instances {
+    me: Weak<Instances>,
+    shared: Arc<Shared>,
+    thread: usize,
+    service: Service,
+    outgoing: Outgoing,
+    /// Places for instances of this component, on all threads and of all its versions.
+    places: Arc<Semaphore>,
+    idle: Mutex<Vec<Kept>>,
+    workers: Mutex<Vec<Working>>,
+    reuse: u32,
+    concurrency: u32,
+    /// A place among the requests of one of the workers has become free.
+    slot_is_free: Notify,
+    is_looked_after: AtomicBool,
+}
+
+/// An instance of Preview 2, its place, and how often it may still be used. In this order: the place is free when it is gone.
+struct Kept {
+    proxy: Proxy,
+    uses_left: u32,
+    looks: u32,
+    left: Arc<AtomicU64>,
+    _place: Place,
+}
+
+/// An instance of Preview 3.
+struct Working {
+    jobs: mpsc::UnboundedSender<Job>,
+    slot: Slot,
+    uses_left: u32,
+    looks: u32,
+    state: Arc<WorkerState>,
+}
+
+#[derive(Debug, Default)]
+struct WorkerState {
+    /// It was computing when it was last left.
+    is_computing: AtomicBool,
+    /// One of its requests has run out of time.
+    is_late: Notify,
+}
+
+/// The place of an instance.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.metrics.instance_ended();
+    }
+}
+
+/// Why a request has no answer of its guest's.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// There are as many instances as there may be, and as many requests that wait.
+    Full,
+    /// Its time is up.
+    Late,
+    /// The guest says that it failed.
+    Code(ErrorCode),
+    /// The guest ended.
+    Fault(Fault),
+    /// It ended with another request of the same instance, which has said why.
+    Lost,
+}
+
+/// A guest that still runs.
+pub(crate) type Guest = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+
+/// What goes on after a request has its answer: the guest, or its place among the requests of an instance.
+pub(crate) enum Going {
+    Nothing,
+    Guest(Guest),
+    Slot { _slot: Slot },
+}
+
+impl Debug for Instances {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Instances").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Instances {
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        thread: usize,
+        service: Service,
+        outgoing: Outgoing,
+        places: &Arc<Semaphore>,
+    ) -> Arc<Self> {
+        let reuse = shared.limits.reuse.unwrap_or(match service.http() {
+            Http::Preview2 => 1,
+            Http::Preview3 => REUSE,
+        });
+        Arc::new_cyclic(|me| Instances {
+            me: Weak::clone(me),
+            shared: Arc::clone(shared),
+            thread,
+            service,
+            outgoing,
+            places: Arc::clone(places),
+            idle: Mutex::default(),
+            workers: Mutex::default(),
+            reuse: reuse.max(1),
+            concurrency: shared.limits.concurrency.unwrap_or(CONCURRENCY).max(1),
+            slot_is_free: Notify::new(),
+            is_looked_after: AtomicBool::new(false),
+        })
+    }
+
+    /// Answers a request; what goes on after that is for whoever has asked. To be dropped when nobody waits any more.
+    pub(crate) async fn answer(&self, request: Request, end: Deadline) -> Result<(Response, Going), Failed> {
+        match self.service.http() {
+            Http::Preview2 => self.answer_alone(request).await,
+            Http::Preview3 => self.answer_beside_others(request, end).await,
+        }
+    }
+
+    /// A place for an instance, as soon as there is one.
+    async fn place(&self) -> Result<Place, Failed> {
+        let place = |permit| {
+            self.shared.metrics.instance_made();
+            Place { _permit: permit, shared: Arc::clone(&self.shared) }
+        };
+        if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
+            return Ok(place(permit));
+        }
+        let _waiting = self.wait_in_line()?;
+        Arc::clone(&self.places).acquire_owned().await.map(place).map_err(|_| Failed::Full)
+    }
+
+    /// A place in the line of those that wait, kept for as long as this is.
+    fn wait_in_line(&self) -> Result<impl Drop + use<'_>, Failed> {
+        struct Waiting<'a>(&'a AtomicU32);
+        impl Drop for Waiting<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let waiting = &self.shared.waiting;
+        let before = waiting.fetch_add(1, Ordering::Relaxed);
+        let waiting = Waiting(waiting);
+        if before >= self.shared.limits.queue { Err(Failed::Full) } else { Ok(waiting) }
+    }
+
+    /// What a new instance is given; and how much it may still write.
+    fn given(&self) -> (Given, Arc<AtomicU64>) {
+        let left = Arc::new(AtomicU64::new(self.shared.limits.output_bytes));
+        let lines = |stream| StandardOutput::Drain(Lines::new(&self.shared.log, stream, &left));
+        let given = Given { stdout: lines("stdout"), stderr: lines("stderr"), outgoing: self.outgoing.clone() };
+        (given, left)
+    }
+
+    fn note(&self, refusals: &[Refusal]) {
+        for refusal in refusals {
+            self.shared.metrics.refused(refusal);
+            self.shared.log.refused(refusal);
+        }
+    }
+
+    /// What is said of an instance that has ended; nothing, if it came back by itself.
+    fn fault_of(&self, ended: Result<Ended, turnkey::Error>) -> Result<(), Fault> {
+        let ended = ended.map_err(|error| Fault::of_host(&error))?;
+        self.note(&ended.refusals);
+        match ended.exit {
+            Ok(()) => Ok(()),
+            Err(exit) => {
+                self.shared.metrics.guest_ended(&exit);
+                Err(Fault::of_guest(&exit, ended.met))
+            }
+        }
+    }
+
+    /// Has the instances that have nothing to do end after a while.
+    fn look_after(&self) {
+        if self.is_looked_after.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (me, every) = (Weak::clone(&self.me), self.shared.limits.idle / LOOKS);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(every.max(Duration::from_millis(1))).await;
+                let Some(me) = me.upgrade() else { return };
+                let gone: Vec<Kept> = lock(&me.idle)
+                    .extract_if(.., |kept| {
+                        kept.looks += 1;
+                        kept.looks > LOOKS
+                    })
+                    .collect();
+                // Not while others cannot take one.
+                drop(gone);
+                let mut workers = lock(&me.workers);
+                workers.retain_mut(|worker| {
+                    worker.looks = if worker.slot.count() > 1 { 0 } else { worker.looks + 1 };
+                    worker.looks <= LOOKS
+                });
+                if workers.is_empty() && lock(&me.idle).is_empty() {
+                    me.is_looked_after.store(false, Ordering::Relaxed);
+                    return;
+                }
+            }
+        });
+    }
+}
+
+// Preview 2: one request at a time.
+impl Instances {
+    async fn answer_alone(&self, request: Request) -> Result<(Response, Going), Failed> {
+        let kept = lock(&self.idle).pop();
+        let place = if kept.is_none() { Some(self.place().await?) } else { None };
+        let Some(me) = self.me.upgrade() else { return Err(Failed::Lost) };
+        let (answer, response) = oneshot::channel();
+        let mut response = Some(response);
+        let mut guest: Option<Guest> = Some(Box::pin(me.run(kept, place, request, answer)));
+        let answered = poll_fn(|context| {
+            let Some(running) = &mut guest else { return Poll::Ready(Err(Failed::Lost)) };
+            let inside = self.shared.ticker.enter(self.thread);
+            let ended = running.as_mut().poll(context);
+            drop(inside);
+            let answered = response.as_mut().map(|response| Pin::new(response).poll(context));
+            match (answered, ended) {
+                (Some(Poll::Ready(Ok(response))), Poll::Ready(ended)) => {
+                    guest = None;
+                    // It has answered, and what has become of it after that is told, but not to the client.
+                    if let Err(fault) = ended {
+                        self.shared.log.fault_after_answer(&fault);
+                    }
+                    Poll::Ready(response.map_err(Failed::Code))
+                }
+                (Some(Poll::Ready(Ok(response))), Poll::Pending) => Poll::Ready(response.map_err(Failed::Code)),
+                (_, Poll::Ready(ended)) => {
+                    guest = None;
+                    Poll::Ready(Err(Failed::Fault(ended.err().unwrap_or_else(Fault::no_response))))
+                }
+                (Some(Poll::Ready(Err(_))), Poll::Pending) => {
+                    // It will not answer any more, and says when it ends.
+                    response = None;
+                    Poll::Pending
+                }
+                (Some(Poll::Pending) | None, Poll::Pending) => Poll::Pending,
+            }
+        });
+        let response = answered.await?;
+        Ok((response, guest.map_or(Going::Nothing, Going::Guest)))
+    }
+
+    /// Has an instance answer one request, to its end.
+    async fn run(
+        self: Arc<Self>,
+        kept: Option<Kept>,
+        place: Option<Place>,
+        request: Request,
+        answer: oneshot::Sender<Result<Response, ErrorCode>>,
+    ) -> Result<(), Fault> {
+        let mut kept = match (kept, place) {
+            (Some(kept), _) => {
+                kept.left.store(self.shared.limits.output_bytes, Ordering::Relaxed);
+                kept
+            }
+            (None, Some(place)) => {
+                let (given, left) = self.given();
+                let proxy = match self.service.proxy(given).await {
+                    Ok(Ok(proxy)) => proxy,
+                    Ok(Err(ended)) => return self.fault_of(Ok(ended)),
+                    Err(error) => return Err(Fault::of_host(&error)),
+                };
+                Kept { proxy, uses_left: self.reuse, looks: 0, left, _place: place }
+            }
+            (None, None) => return Err(Fault::no_response()),
+        };
+        match kept.proxy.handle(request, answer).await {
+            Ok(()) => {
+                self.note(&kept.proxy.refusals());
+                kept.uses_left -= 1;
+                kept.looks = 0;
+                if kept.uses_left > 0 {
+                    lock(&self.idle).push(kept);
+                    self.look_after();
+                }
+                Ok(())
+            }
+            Err(ended) => self.fault_of(ended),
+        }
+    }
+}
+
+/// What is needed to ask the same again of another instance, where nothing can come of asking twice.
+struct Again(Request);
+
+impl Again {
+    /// Of a request without a body, whose method promises that (RFC 9110, section 9.2.2).
+    fn of(request: &Request) -> Option<Self> {
+        let is_harmless = request.method.is_idempotent() && http_body::Body::is_end_stream(&request.body);
+        is_harmless.then(|| {
+            Again(Request {
+                method: request.method.clone(),
+                scheme: request.scheme.clone(),
+                authority: request.authority.clone(),
+                path_with_query: request.path_with_query.clone(),
+                headers: Arc::clone(&request.headers),
+                options: request.options,
+                body: Body::default(),
+            })
+        })
+    }
+}
+
+// Preview 3: several at a time.
+impl Instances {
+    async fn answer_beside_others(&self, request: Request, end: Deadline) -> Result<(Response, Going), Failed> {
+        // Whoever shares an instance may lose it to another's fault: then it is asked again, alone.
+        let again = if self.concurrency > 1 { Again::of(&request) } else { None };
+        match self.ask(request, end, false).await {
+            Err(Failed::Lost) => match again {
+                Some(Again(request)) => self.ask(request, end, true).await,
+                None => Err(Failed::Lost),
+            },
+            answered => answered,
+        }
+    }
+
+    async fn ask(&self, request: Request, end: Deadline, alone: bool) -> Result<(Response, Going), Failed> {
+        let (jobs, slot, state) = self.worker(alone).await?;
+        let (answer, response) = oneshot::channel();
+        let kept = slot.clone();
+        if jobs.send(Job { request, answer, slot }).is_err() {
+            return Err(Failed::Lost);
+        }
+        let mut left = Left { state: Some(state), end, instances: self };
+        let response = response.await;
+        left.state = None;
+        match response {
+            Ok(Ok(response)) => Ok((response, Going::Slot { _slot: kept })),
+            Ok(Err(code)) => Err(Failed::Code(code)),
+            Err(_) => Err(Failed::Lost),
+        }
+    }
+
+    /// An instance that has a place for one more request.
+    async fn worker(&self, alone: bool) -> Result<(mpsc::UnboundedSender<Job>, Slot, Arc<WorkerState>), Failed> {
+        if !alone && let Some(found) = self.free_worker() {
+            return Ok(found);
+        }
+        let permit = match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                let _waiting = self.wait_in_line()?;
+                let mut place = std::pin::pin!(Arc::clone(&self.places).acquire_owned());
+                loop {
+                    let mut free = std::pin::pin!(self.slot_is_free.notified());
+                    let either = poll_fn(|context| match place.as_mut().poll(context) {
+                        Poll::Ready(permit) => Poll::Ready(Some(permit)),
+                        Poll::Pending => free.as_mut().poll(context).map(|()| None),
+                    });
+                    match either.await {
+                        Some(permit) => break permit.map_err(|_| Failed::Full)?,
+                        None if alone => {}
+                        None => {
+                            if let Some(found) = self.free_worker() {
+                                return Ok(found);
+                            }
+                        }
+                    }
+                }
+            }
+        };
+        self.shared.metrics.instance_made();
+        let place = Place { _permit: permit, shared: Arc::clone(&self.shared) };
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let (slot, state) = (Slot::default(), Arc::<WorkerState>::default());
+        let Some(me) = self.me.upgrade() else { return Err(Failed::Lost) };
+        tokio::spawn(me.work(queue, slot.clone(), Arc::clone(&state), place));
+        let taken = slot.clone();
+        let uses_left = self.reuse - 1;
+        if !alone && uses_left > 0 {
+            let working = Working { jobs: jobs.clone(), slot, uses_left, looks: 0, state: Arc::clone(&state) };
+            lock(&self.workers).push(working);
+            self.look_after();
+        }
+        Ok((jobs, taken, state))
+    }
+
+    fn free_worker(&self) -> Option<(mpsc::UnboundedSender<Job>, Slot, Arc<WorkerState>)> {
+        // The instance's own two: of whoever hands out, and of its task.
+        let most = self.concurrency.saturating_add(2);
+        let mut workers = lock(&self.workers);
+        workers.retain(|worker| !worker.jobs.is_closed());
+        let place = workers
+            .iter()
+            .position(|worker| worker.slot.count() < most && !worker.state.is_computing.load(Ordering::Relaxed))?;
+        let worker = &mut workers[place];
+        worker.uses_left -= 1;
+        worker.looks = 0;
+        let found = (worker.jobs.clone(), worker.slot.clone(), Arc::clone(&worker.state));
+        if worker.uses_left == 0 {
+            workers.swap_remove(place);
+        }
+        Some(found)
+    }
+
+    /// The task of an instance.
+    async fn work(
+        self: Arc<Self>,
+        mut jobs: mpsc::UnboundedReceiver<Job>,
+        slot: Slot,
+        state: Arc<WorkerState>,
+        place: Place,
+    ) {
+        let (given, _left) = self.given();
+        let working = async {
+            match self.service.worker(given).await? {
+                Ok(mut worker) => worker.work(&mut jobs, &slot).await,
+                Err(ended) => Ok(ended),
+            }
+        };
+        let mut working = std::pin::pin!(working);
+        let polled = |context: &mut Context<'_>| {
+            let inside = self.shared.ticker.enter(self.thread);
+            let before_ns = now(HostClock::Monotonic);
+            let polled = working.as_mut().poll(context);
+            drop(inside);
+            // One that has used up its turn is not asked to do still more.
+            let computes = u128::from(now(HostClock::Monotonic) - before_ns) >= TURN.as_nanos() / 2;
+            state.is_computing.store(computes, Ordering::Relaxed);
+            polled
+        };
+        let late = async {
+            state.is_late.notified().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        let (mut polled, mut late) = (polled, std::pin::pin!(late));
+        let ended = poll_fn(|context| match polled(context) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending => late.as_mut().poll(context).map(|()| None),
+        })
+        .await;
+        if let Some(Err(fault)) = ended.map(|ended| self.fault_of(ended)) {
+            self.shared.log.fault_of_instance(&fault);
+        }
+        drop(place);
+        self.slot_is_free.notify_waiters();
+    }
+}
+
+/// Whoever waits for an answer of an instance that others use too. One that lets a request run out of time is not used any
+/// further; that a client has gone says nothing of it.
+struct Left<'a> {
+    state: Option<Arc<WorkerState>>,
+    end: Deadline,
+    instances: &'a Instances,
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        if let Some(state) = &self.state
+            && self.end.left_ns() == 0
+        {
+            lock(&self.instances.workers).retain(|worker| !Arc::ptr_eq(&worker.state, state));
+            state.is_late.notify_one();
+        }
+    }
+}
+
+impl Handler for Instances {
+    /// For a guest before this one: what goes on after the answer goes on by itself.
+    fn handle(&self, request: Request) -> Handling {
+        let me = self.me.upgrade();
+        Box::pin(async move {
+            let Some(me) = me else { return Err(ErrorCode::ConfigurationError) };
+            let end = me.shared.end();
+            match me.answer(request, end).await {
+                Ok((response, Going::Guest(guest))) => {
+                    let log = Arc::clone(&me.shared.log);
+                    tokio::spawn(async move {
+                        if let Err(fault) = guest.await {
+                            log.fault_after_answer(&fault);
+                        }
+                    });
+                    Ok(response)
+                }
+                Ok((response, _)) => Ok(response),
+                Err(Failed::Code(code)) => Err(code),
+                Err(Failed::Full) => Err(ErrorCode::ConnectionLimitReached),
+                Err(Failed::Late) => Err(ErrorCode::HttpResponseTimeout),
+                Err(Failed::Lost) => Err(ErrorCode::HttpResponseIncomplete),
+                Err(Failed::Fault(fault)) => {
+                    me.shared.log.fault_of_instance(&fault);
+                    Err(ErrorCode::HttpResponseIncomplete)
+                }
+            }
+        })
+    }
+}

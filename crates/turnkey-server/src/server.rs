@@ -1,0 +1,317 @@
+//! The server: its threads, its signals, and its end.
+
+use std::fmt::Debug;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, mpsc, watch};
+use turnkey::ErrorCode;
+use turnkey::Service;
+use turnkey::host::listen::listen_together;
+use turnkey::http::{Client, Handler, Outgoing};
+
+use crate::instances::{Instances, Shared};
+use crate::log::Log;
+use crate::metrics::Metrics;
+use crate::ticker::Ticker;
+use crate::tls::Tls;
+use crate::{App, LoadError, Options, admin, connection};
+
+/// How often files are looked at that may be written anew.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Why nothing is served.
+#[derive(Debug)]
+pub enum Error {
+    /// It cannot listen there.
+    Listen(SocketAddr, ErrorCode),
+    /// The app cannot be loaded; why.
+    App(LoadError),
+    /// The host has no thread, no timer or no signal left for it.
+    Host(std::io::Error),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Error::Listen(address, code) => write!(formatter, "cannot listen on {address}: {code}"),
+            Error::App(why) => write!(formatter, "{why}"),
+            Error::Host(error) => write!(formatter, "cannot begin: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Error::Host(error)
+    }
+}
+
+/// A server that listens, and answers when it runs.
+#[derive(Debug)]
+pub struct Server {
+    options: Options,
+    app: App,
+    listeners: Vec<TcpListener>,
+    admin: Option<TcpListener>,
+    services: Vec<Service>,
+}
+
+/// What one thread answers with.
+#[derive(Debug)]
+pub(crate) struct Thread {
+    pub(crate) number: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) tls: Option<Tls>,
+    /// The first of those that a request goes through; another one after a reload.
+    instances: Mutex<Arc<Instances>>,
+}
+
+impl Thread {
+    pub(crate) fn instances(&self) -> Arc<Instances> {
+        Arc::clone(&self.instances.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Joins components: each answers for the one before it, and the first for the network.
+fn chain(shared: &Arc<Shared>, number: usize, services: &[Service], places: &[Arc<Semaphore>]) -> Option<Arc<Instances>> {
+    let mut next: Option<Arc<Instances>> = None;
+    let client = Client::default();
+    for (service, places) in services.iter().zip(places).rev() {
+        let behind = next.map(|next| next as Arc<dyn Handler>);
+        let outgoing = Outgoing { client: client.clone(), next: behind };
+        next = Some(Instances::new(shared, number, service.clone(), outgoing, places));
+    }
+    next
+}
+
+impl Server {
+    /// Listens, and loads what is to be served.
+    ///
+    /// # Errors
+    /// [`Error::Listen`], [`Error::App`].
+    pub fn new(mut options: Options, app: App) -> Result<Self, Error> {
+        options.threads = options.threads.max(1);
+        let services = (app.load)().map_err(Error::App)?;
+        let listeners = if options.handed_over.is_empty() {
+            let address = options.address;
+            listen_together(address, options.threads).map_err(|code| Error::Listen(address, code))?
+        } else {
+            std::mem::take(&mut options.handed_over)
+        };
+        let admin = match options.admin {
+            Some(address) => {
+                let listeners = listen_together(address, 1).map_err(|code| Error::Listen(address, code))?;
+                listeners.into_iter().next()
+            }
+            None => None,
+        };
+        Ok(Server { options, app, listeners, admin, services })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let mut addresses: Vec<SocketAddr> = Vec::new();
+        for address in self.listeners.iter().filter_map(|listener| listener.local_addr().ok()) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        addresses
+    }
+
+    /// Where it shows what goes on.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().and_then(|admin| admin.local_addr().ok())
+    }
+
+    /// Answers until it is told to end, by SIGTERM or SIGINT, and the requests in flight have ended or their time is up.
+    ///
+    /// # Errors
+    /// [`Error::Host`]
+    pub fn run(self) -> Result<(), Error> {
+        let Server { options, app, listeners, admin, services } = self;
+        let (ticker, ticking) = Ticker::start(options.threads)?;
+        ticker.serve(services.clone());
+        let shared = Arc::new(Shared {
+            log: Arc::new(Log::new(options.access_log)),
+            metrics: Metrics::default(),
+            ticker: Arc::clone(&ticker),
+            waiting: AtomicU32::new(0),
+            limits: options.limits.clone(),
+        });
+        let places: Vec<Arc<Semaphore>> =
+            services.iter().map(|_| Arc::new(Semaphore::new(options.limits.instances as usize))).collect();
+        let connections = Arc::new(Semaphore::new(options.limits.connections as usize));
+        let (end, ends) = watch::channel(false);
+        let mut threads = Vec::new();
+        let mut handles = Vec::new();
+        for number in 0..options.threads {
+            let Some(instances) = chain(&shared, number, &services, &places) else {
+                return Err(Error::App("there is no component to be served".into()));
+            };
+            let thread = Arc::new(Thread {
+                number,
+                shared: Arc::clone(&shared),
+                tls: options.tls.clone(),
+                instances: Mutex::new(instances),
+            });
+            // Of those that were handed over, each thread takes from all; of its own, each has one.
+            let its: Vec<TcpListener> = if listeners.len() == options.threads {
+                vec![listeners[number].try_clone()?]
+            } else {
+                listeners.iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?
+            };
+            threads.push(Arc::clone(&thread));
+            let (connections, ends) = (Arc::clone(&connections), ends.clone());
+            let runtime = executor()?;
+            let handle = std::thread::Builder::new()
+                .name(format!("serve-{number}"))
+                .spawn(move || runtime.block_on(accept(&thread, its, &connections, &ends)))?;
+            handles.push(handle);
+        }
+        drop(listeners);
+        drop(ends);
+        let runtime = executor()?;
+        runtime.block_on(async {
+            if let Some(admin) = admin {
+                let listener = tokio::net::TcpListener::from_std(admin)?;
+                tokio::spawn(admin::serve(listener, Arc::clone(&shared)));
+            }
+            let reload = Reload { app: &app, shared: &shared, threads: &threads, places: &places };
+            reload.until_the_end().await?;
+            let _ = end.send(true);
+            // Each thread has a copy until it has nothing left to do.
+            let _ = tokio::time::timeout(options.grace, end.closed()).await;
+            Ok::<_, std::io::Error>(())
+        })?;
+        drop(threads);
+        ticker.stop();
+        let _ = ticking.join();
+        // Threads with requests that have had their time are left as they are: the process ends.
+        for handle in handles {
+            if handle.is_finished() {
+                let _ = handle.join();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn executor() -> std::io::Result<Runtime> {
+    Builder::new_current_thread().enable_io().enable_time().build()
+}
+
+/// Takes connections until the server ends, and then waits for those that are still there.
+async fn accept(
+    thread: &Arc<Thread>,
+    listeners: Vec<TcpListener>,
+    connections: &Arc<Semaphore>,
+    ends: &watch::Receiver<bool>,
+) {
+    let (here, mut all_gone) = mpsc::channel::<()>(1);
+    let mut taking = Vec::new();
+    for listener in listeners {
+        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { continue };
+        let (thread, connections, ends, here) =
+            (Arc::clone(thread), Arc::clone(connections), ends.clone(), here.clone());
+        taking.push(tokio::spawn(async move {
+            loop {
+                let Ok(place) = Arc::clone(&connections).acquire_owned().await else { return };
+                let Ok((stream, peer)) = listener.accept().await else {
+                    // No descriptor is left, or the connection is gone already.
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    continue;
+                };
+                let (thread, ends, here) = (Arc::clone(&thread), ends.clone(), here.clone());
+                tokio::spawn(async move {
+                    connection::serve(thread, stream, peer, ends).await;
+                    drop((place, here));
+                });
+            }
+        }));
+    }
+    drop(here);
+    let mut ends = ends.clone();
+    let _ = ends.wait_for(|ends| *ends).await;
+    for taking in taking {
+        taking.abort();
+    }
+    // What was in the kernel's hands when it ended has come to nothing; what was here comes to its end.
+    let _ = all_gone.recv().await;
+}
+
+/// What happens between the beginning and the end.
+struct Reload<'a> {
+    app: &'a App,
+    shared: &'a Arc<Shared>,
+    threads: &'a [Arc<Thread>],
+    places: &'a [Arc<Semaphore>],
+}
+
+impl Reload<'_> {
+    /// Waits for the end, and loads the app anew whenever it has to be.
+    async fn until_the_end(&self) -> std::io::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut version = self.app.version.as_ref().map(|version| version());
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            let told = std::future::poll_fn(|context| {
+                use std::task::Poll;
+                if terminate.poll_recv(context).is_ready() || interrupt.poll_recv(context).is_ready() {
+                    return Poll::Ready(Told::End);
+                }
+                if hang_up.poll_recv(context).is_ready() {
+                    return Poll::Ready(Told::Reload);
+                }
+                if version.is_some() && look.poll_tick(context).is_ready() {
+                    return Poll::Ready(Told::Look);
+                }
+                Poll::Pending
+            });
+            match told.await {
+                Told::End => return Ok(()),
+                Told::Reload => self.reload().await,
+                Told::Look => {
+                    let found = self.app.version.as_ref().map(|version| version());
+                    if found != version {
+                        version = found;
+                        self.reload().await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Loads the app anew. Requests that come from now on are its; those that the one before has, stay with that.
+    async fn reload(&self) {
+        let services = match (self.app.load)() {
+            Ok(services) if services.len() == self.places.len() => services,
+            Ok(_) => return self.shared.log.line("error: the app was not loaded anew: it is another chain of components"),
+            Err(why) => return self.shared.log.line(&format!("error: the app was not loaded anew: {why}")),
+        };
+        self.shared.ticker.serve(services.clone());
+        for thread in self.threads {
+            if let Some(instances) = chain(self.shared, thread.number, &services, self.places) {
+                *thread.instances.lock().unwrap_or_else(PoisonError::into_inner) = instances;
+            }
+        }
+        self.shared.log.line("note: the app was loaded anew");
+    }
+}
+
+enum Told {
+    End,
+    Reload,
+    Look,
+}

@@ -1,0 +1,160 @@
+//! An instance of a `wasi:http/handler` of 0.3: it answers several requests at a time, each in a task of its own.
+
+use std::fmt::Debug;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use turnkey_http::{ErrorCode, Request, Response};
+use turnkey_p3::http::Handle;
+use wasmtime::component::{Accessor, AccessorTask};
+use wasmtime::{AsContextMut, Store};
+
+use super::{Ended, Given, Service};
+use crate::component::{entered, rest};
+use crate::error::Error;
+use crate::link::State;
+
+/// A request for an instance, and where its answer goes. Dropped without an answer: there is none.
+#[derive(Debug)]
+pub struct Job {
+    /// The request.
+    pub request: Request,
+    /// The answer.
+    pub answer: oneshot::Sender<Result<Response, ErrorCode>>,
+    /// Its place, kept until the request is over.
+    pub slot: Slot,
+}
+
+/// How many requests an instance has. A clone is another one.
+#[derive(Debug)]
+pub struct Slot(Arc<Slots>);
+
+#[derive(Debug, Default)]
+struct Slots {
+    taken: AtomicU32,
+    given_back: Notify,
+}
+
+impl Clone for Slot {
+    fn clone(&self) -> Self {
+        self.0.taken.fetch_add(1, Ordering::Relaxed);
+        Slot(Arc::clone(&self.0))
+    }
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Slot(Arc::new(Slots { taken: AtomicU32::new(1), given_back: Notify::new() }))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        self.0.given_back.notify_one();
+    }
+}
+
+impl Slot {
+    /// How many there are, this one too.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.0.taken.load(Ordering::Relaxed)
+    }
+
+    /// Waits until this is the only one.
+    async fn be_alone(&self) {
+        while self.count() > 1 {
+            self.0.given_back.notified().await;
+        }
+    }
+}
+
+/// An instance that answers requests of Preview 3, several at a time.
+pub struct Worker {
+    service: Service,
+    store: Store<State>,
+    handle: Handle,
+}
+
+impl Debug for Worker {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Worker")
+    }
+}
+
+impl Service {
+    /// Makes an instance. What it starts with may already wait; dropping this ends it.
+    ///
+    /// # Errors
+    /// [`Error::Engine`]: there is no more room. `Ok(Err(_))`: it did not come to its start.
+    pub async fn worker(&self, given: Given) -> Result<Result<Worker, Ended>, Error> {
+        let mut store = self.store(given);
+        let made = async {
+            let instance = self.0.pre.instantiate_async(&mut store).await?;
+            instance.get_typed_func(&mut store, &self.0.handle)
+        };
+        match made.await {
+            Ok(handle) => Ok(Ok(Worker { service: self.clone(), store, handle })),
+            Err(error) => self.ended(&mut store, Err(error)).map(Err),
+        }
+    }
+}
+
+impl Worker {
+    /// Answers requests for as long as there may be more, and until all are answered; dropping this ends it.
+    ///
+    /// `own` is a slot of this instance that is no request's.
+    ///
+    /// # Errors
+    /// [`Error::Engine`]
+    pub async fn work(&mut self, jobs: &mut mpsc::UnboundedReceiver<Job>, own: &Slot) -> Result<Ended, Error> {
+        let handle = self.handle;
+        let worked = self.store.run_concurrent(async |accessor| {
+            while let Some(job) = jobs.recv().await {
+                accessor.spawn(Answering { job, handle })?;
+            }
+            own.be_alone().await;
+            rest(accessor).await;
+            Ok(())
+        });
+        let worked = worked.await.flatten();
+        self.service.ended(&mut self.store, worked)
+    }
+}
+
+/// The answering of one request.
+struct Answering {
+    job: Job,
+    handle: Handle,
+}
+
+impl AccessorTask<State> for Answering {
+    async fn run(self, accessor: &Accessor<State>) -> wasmtime::Result<()> {
+        let Answering { job: Job { request, mut answer, slot }, handle } = self;
+        let request = accessor.with(|mut access| turnkey_p3::http::incoming(access.data_mut().preview3(), request))?;
+        let mut call = std::pin::pin!(handle.call_concurrent(accessor, (request,)));
+        // Nobody may be left to hear the answer: the task goes on all the same, and only its place is given back early.
+        let mut slot = Some(slot);
+        let answered = poll_fn(|context| {
+            if slot.is_some() && answer.poll_closed(context).is_ready() {
+                slot = None;
+            }
+            match call.as_mut().poll(context) {
+                Poll::Ready(answered) => Poll::Ready(answered),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        let (answered,) = answered.await.map_err(entered)?;
+        let response = match answered {
+            Ok(response) => Ok(accessor
+                .with(|mut access| turnkey_p3::http::outgoing(access.as_context_mut(), State::preview3, response))?),
+            Err(code) => Err(code.into()),
+        };
+        let _ = answer.send(response);
+        Ok(())
+    }
+}
