@@ -16,10 +16,13 @@ COMMAND = shlex.split(os.environ.get("TURNKEY", "turnkey"))
 # What is claimed here is run, and must pass; the rest is skipped by the runner. A preview is added when all of its
 # tests pass. Of Preview 2 there are none but those of Preview 1 as components (`--components`).
 WASI_VERSIONS = ["wasm32-wasip1", "wasm32-wasip2", "wasm32-wasip3"]
-WASI_WORLDS = ["wasi:cli/command"]
+WASI_WORLDS = ["wasi:cli/command", "wasi:http/service"]
 
 # What a test needs beyond its arguments, environment and directory.
-GRANTS_OF_PROPOSALS = {"sockets": ["--allow", "network"]}
+GRANTS_OF_PROPOSALS = {
+    "http": ["--allow", "network"],
+    "sockets": ["--allow", "network"],
+}
 
 # The suite's programs are unoptimised, about 2 MB each, and none is in the cache the first time. On a small machine
 # compiling one takes longer than the runner's five seconds, which are meant for the test itself.
@@ -62,4 +65,10 @@ def compute_argv(test_path, args_env_root, proposals, wasi_world, wasi_version):
         grants += ["--env", f"{name}={value}"]
     if root is not None:
         grants += ["--dir", f"{root}::/"]
-    return COMMAND + ["run"] + grants + [str(test_path)] + list(arguments)
+    if wasi_world == "wasi:http/service":
+        if arguments:
+            raise ValueError(f"a service takes no arguments: {arguments}")
+        command = ["serve", "--addr", "127.0.0.1:0"]
+    else:
+        command = ["run"]
+    return COMMAND + command + grants + [str(test_path)] + list(arguments)

@@ -37,9 +37,6 @@ const PREVIEW3: (&str, &[&str]) = ("wasm32-wasip3", &["rust"]);
 /// What tests of Preview 1 are as components: the suite's runner knows the name.
 const VERSION_OF_COMPONENTS: &str = "wasm32-wasip2";
 
-/// A proposal that is not here: tests that name it are left out.
-const NOT_HERE: &str = "http";
-
 /// The oldest Python that the suite's runner works with, as Python writes a version.
 const PYTHON_AT_LEAST: &str = "(3, 12)";
 
@@ -151,7 +148,6 @@ fn copy_tests(suite: &Path, work: &Path, components: bool) -> Result<Vec<PathBuf
                 ));
             }
             copy_anew(&from, &to).map_err(|error| format!("cannot copy `{}`: {error}", from.display()))?;
-            leave_out(&to)?;
             give_each_its_own_root(&to)?;
             if components {
                 make_components(&to)?;
@@ -198,23 +194,6 @@ fn described_tests(folder: &Path) -> Result<Vec<(PathBuf, Value)>, String> {
         }
     }
     Ok(tests)
-}
-
-/// Removes the tests of what is not here, and says how many there are.
-fn leave_out(folder: &Path) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("`{}`: {error}", folder.display());
-    let mut left_out = 0;
-    for (described, test) in described_tests(folder)? {
-        if test["proposals"].as_array().is_some_and(|proposals| proposals.iter().any(|named| named == NOT_HERE)) {
-            fs::remove_file(described.with_extension("wasm")).map_err(failed)?;
-            fs::remove_file(&described).map_err(failed)?;
-            left_out += 1;
-        }
-    }
-    if left_out > 0 {
-        println!("{left_out} tests of `{NOT_HERE}` are left out");
-    }
-    Ok(())
 }
 
 /// Makes a component of each program in a folder, in its place, and says in the folder's manifest what they are now.

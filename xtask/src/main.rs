@@ -21,6 +21,9 @@ usage: cargo xtask TASK
   bench echo                     TCP through a guest that sends back what comes
   bench connections              what each of many connections takes of memory
   bench streams                  streams and timers of Preview 3 beside a peer
+  bench serve                    HTTP beside a peer and beside hyper alone
+  bench serve-cold               from the start of a server to its first answer beside a peer
+  bench density                  what each of many waiting instances takes of memory
       [--rounds N] [--only NAME,…] [--json FILE] [--folder FOLDER] [--check]
 ";
 

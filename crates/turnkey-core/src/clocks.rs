@@ -72,8 +72,13 @@ impl Clocks {
             resolution_ns: grant.resolution_ns.max(1),
             frozen: grant.frozen_at_ns.map(|start_ns| Frozen { start_ns, slept_ns: 0, sleepers: Sleepers::default() }),
             monotonic_start_ns: clock::now(HostClock::Monotonic),
-            cpu_start_ns: clock::now(HostClock::ThreadCpu),
+            cpu_start_ns: 0,
         }
+    }
+
+    /// The clocks of processor time begin now, for a guest that has them: only Preview 1 does, and they cost a system call.
+    pub fn begin_cpu(&mut self) {
+        self.cpu_start_ns = clock::now(HostClock::ThreadCpu);
     }
 
     /// The clock's reading in nanoseconds: since 1970 for [`HostClock::Realtime`], since the guest began for the others.

@@ -39,6 +39,12 @@ impl Body {
         }
     }
 
+    /// Whether all of it is there already, or it is nobody's in this process.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        if let Kind::Guest(reading) = &self.0 { reading.is_complete() } else { true }
+    }
+
     /// Tells whoever writes it that it will not be sent, and why. Else a body that is dropped half-way says that the
     /// connection has ended.
     pub fn refuse(&mut self, code: ErrorCode) {

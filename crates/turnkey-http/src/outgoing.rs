@@ -98,7 +98,8 @@ impl Queue {
     }
 
     fn fail(&mut self, code: ErrorCode) {
-        if !matches!(self.end, Some(End::Well(_) | End::Taken)) {
+        // What went wrong first is why.
+        if self.end.is_none() {
             self.end = Some(End::Failed(code));
             self.wake_reader();
         }
@@ -315,6 +316,11 @@ impl Reading {
         }
     }
 
+    pub(crate) fn is_complete(&self) -> bool {
+        let queue = self.0.lock();
+        queue.passed.is_some() || queue.end.is_some()
+    }
+
     pub(crate) fn is_end_stream(&self) -> bool {
         let queue = self.0.lock();
         queue.held == 0 && queue.passed.is_none() && matches!(queue.end, Some(End::Well(None) | End::Taken))
@@ -337,9 +343,8 @@ impl Drop for Reading {
     /// Whoever takes nothing more has either had it all, or has gone.
     fn drop(&mut self) {
         let mut queue = self.0.lock();
-        let whole = queue.held == 0
-            && queue.passed.is_none()
-            && matches!(queue.end, Some(End::Well(None) | End::Taken));
+        let whole =
+            queue.held == 0 && queue.passed.is_none() && matches!(queue.end, Some(End::Well(None) | End::Taken));
         queue.settle(if whole { Ok(()) } else { Err(ErrorCode::ConnectionTerminated) });
         // Nobody will take these.
         (queue.pieces, queue.tail, queue.held, queue.lease) = (VecDeque::new(), Vec::new(), 0, None);

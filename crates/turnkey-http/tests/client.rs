@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::Scheme;
 use http::{Method, StatusCode};
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
@@ -291,7 +291,8 @@ fn what_is_not_clear_is_not_sent() {
     let mut changed = get("http://127.0.0.1:1/");
     elsewhere(&mut changed);
     assert!(changed.path_with_query.is_none() || asked(elsewhere) == Some(ErrorCode::HttpRequestUriInvalid));
-    let changes: [(fn(&mut Request), ErrorCode); 8] = [
+    type Change = fn(&mut Request);
+    let changes: [(Change, ErrorCode); 8] = [
         (|request| request.method = Method::CONNECT, ErrorCode::HttpRequestMethodInvalid),
         (|request| request.scheme = "ftp".parse::<Scheme>().ok(), ErrorCode::HttpRequestUriInvalid),
         (|request| request.authority = None, ErrorCode::HttpRequestUriInvalid),

@@ -25,6 +25,7 @@ impl Preview1 {
     /// # Errors
     /// [`ErrorCode::TooManyDescriptors`]: more is handed over than the guest may have open.
     pub fn new(host: &mut Capabilities, memory_export: Option<String>) -> Result<Self, ErrorCode> {
+        host.clocks.begin_cpu();
         Ok(Preview1 { fds: Descriptors::new(host)?, memory_export, memory: None })
     }
 }

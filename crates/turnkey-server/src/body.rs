@@ -40,6 +40,7 @@ impl http_body::Body for Served {
             Poll::Ready(Some(Err(code))) => this.answered.failed(code),
             Poll::Ready(None) => this.answered.whole(),
             Poll::Pending if this.answered.is_late(context) => {
+                this.answered.late();
                 return Poll::Ready(Some(Err(ErrorCode::HttpResponseTimeout)));
             }
             Poll::Pending => {}

@@ -1,10 +1,11 @@
 //! One connection: which protocol it speaks, and its requests.
 
 use std::future::poll_fn;
+use std::io::{IoSlice, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::uri::Scheme;
@@ -12,8 +13,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_rustls::server::TlsStream;
 use turnkey::host::listen::be_prompt;
 
 use crate::dispatch;
@@ -43,6 +46,62 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a peer may be silent of which something is still to come, before it is asked whether it is there.
 const PING_AFTER: Duration = Duration::from_secs(20);
 
+/// What bytes go through. One type, so that the protocols are compiled once.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
 /// Serves one connection to its end.
 pub(crate) async fn serve(thread: Arc<Thread>, stream: TcpStream, peer: SocketAddr, mut ends: watch::Receiver<bool>) {
     let Ok(stream) = stream.into_std() else { return };
@@ -51,13 +110,13 @@ pub(crate) async fn serve(thread: Arc<Thread>, stream: TcpStream, peer: SocketAd
     if let Some(tls) = &thread.tls {
         let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream)).await else { return };
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        speak(thread, TokioIo::new(stream), peer, Scheme::HTTPS, is_http2, &mut ends).await;
+        speak(thread, Stream::Tls(Box::new(stream)), peer, Scheme::HTTPS, is_http2, &mut ends).await;
     } else {
         let Ok(is_http2) = tokio::time::timeout(thread.shared.limits.header_timeout, speaks_http2(&stream)).await
         else {
             return;
         };
-        speak(thread, TokioIo::new(stream), peer, Scheme::HTTP, is_http2, &mut ends).await;
+        speak(thread, Stream::Plain(stream), peer, Scheme::HTTP, is_http2, &mut ends).await;
     }
 }
 
@@ -81,16 +140,15 @@ async fn speaks_http2(stream: &TcpStream) -> bool {
     }
 }
 
-async fn speak<IO>(
+async fn speak(
     thread: Arc<Thread>,
-    io: TokioIo<IO>,
+    stream: Stream,
     peer: SocketAddr,
     scheme: Scheme,
     is_http2: bool,
     ends: &mut watch::Receiver<bool>,
-) where
-    TokioIo<IO>: hyper::rt::Read + hyper::rt::Write + Unpin,
-{
+) {
+    let io = TokioIo::new(stream);
     let header_timeout = thread.shared.limits.header_timeout;
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (thread, scheme) = (Arc::clone(&thread), scheme.clone());

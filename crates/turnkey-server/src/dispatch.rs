@@ -10,12 +10,14 @@ use http::uri::Scheme;
 use http::{HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
+use turnkey::Limit;
 use turnkey::host::clock::{Deadline, HostClock, now};
 use turnkey::http::{Body, ErrorCode, Refused, Request, Response};
 
 use crate::body::Served;
 use crate::instances::{Failed, Going, Guest, Instances, Shared};
 use crate::log::Asked;
+use crate::metrics::{Failure, Met};
 
 /// What is left to do of a request while its response goes out. When it is dropped, the request is over.
 pub(crate) struct Answered {
@@ -119,7 +121,8 @@ impl Answered {
             self.going = Going::Nothing;
             if let Err(fault) = ended {
                 self.has_failed = true;
-                self.shared.log.fault(&self.asked, self.status, &format!("after its response began, {}", fault.what));
+                let what = format!("after its response began, {}", fault.what);
+                self.shared.log.fault(&self.asked, self.status, fault.failure, &what);
             }
         }
     }
@@ -137,7 +140,17 @@ impl Answered {
     /// The response ends in the middle.
     pub(crate) fn failed(&mut self, code: &ErrorCode) {
         if !std::mem::replace(&mut self.has_failed, true) {
-            self.shared.log.fault(&self.asked, self.status, &format!("the response was cut off: {code}"));
+            let what = format!("the response was cut off: {code}");
+            self.shared.log.fault(&self.asked, self.status, Failure::CutOff, &what);
+        }
+    }
+
+    /// The response ends in the middle: the request has had its time.
+    pub(crate) fn late(&mut self) {
+        if !std::mem::replace(&mut self.has_failed, true) {
+            self.shared.metrics.limit_met(Met::Guest(Limit::Timeout));
+            let what = "after its response began, the guest was stopped by `--timeout`";
+            self.shared.log.fault(&self.asked, self.status, Failure::Limit, what);
         }
     }
 
@@ -150,26 +163,32 @@ impl Answered {
     /// A response without a guest.
     fn refuse(mut self, status: StatusCode, why: &str) -> http::Response<Served> {
         self.has_failed = true;
-        self.shared.log.fault(&self.asked, status, why);
+        self.shared.log.fault(&self.asked, status, Failure::Request, why);
         self.plain(status)
     }
 
     fn fail(mut self, failed: &Failed) -> http::Response<Served> {
         self.has_failed = true;
         let timeout = StatusCode::GATEWAY_TIMEOUT;
-        let (status, what) = match failed {
-            Failed::Full => (StatusCode::SERVICE_UNAVAILABLE, "no instance is free, and too many requests wait".into()),
-            Failed::Late => (timeout, "the guest was stopped by `--timeout`".into()),
-            Failed::Code(ErrorCode::HttpResponseTimeout | ErrorCode::ConnectionReadTimeout) => {
-                (timeout, "the guest answered that it took too long".into())
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        let (status, failure, what) = match failed {
+            Failed::Full => (unavailable, Failure::Full, "no instance is free, and too many requests wait".into()),
+            Failed::Late => {
+                self.shared.metrics.limit_met(Met::Guest(Limit::Timeout));
+                (timeout, Failure::Limit, "the guest was stopped by `--timeout`".into())
             }
-            Failed::Code(code) => (StatusCode::BAD_GATEWAY, format!("the guest answered with the error `{code}`")),
-            Failed::Fault(fault) => (fault.status, fault.what.clone()),
-            Failed::Lost => (StatusCode::BAD_GATEWAY, "its instance ended with another request".into()),
+            Failed::Code(ErrorCode::HttpResponseTimeout | ErrorCode::ConnectionReadTimeout) => {
+                (timeout, Failure::Error, "the guest answered that it took too long".into())
+            }
+            Failed::Code(code) => {
+                (StatusCode::BAD_GATEWAY, Failure::Error, format!("the guest answered with the error `{code}`"))
+            }
+            Failed::Fault(fault) => (fault.status, fault.failure, fault.what.clone()),
+            Failed::Lost => (StatusCode::BAD_GATEWAY, Failure::Lost, "its instance ended with another request".into()),
         };
-        self.shared.log.fault(&self.asked, status, &what);
+        self.shared.log.fault(&self.asked, status, failure, &what);
         let mut response = self.plain(status);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == unavailable {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
@@ -202,7 +221,7 @@ async fn come_to_an_end(shared: Arc<Shared>, thread: usize, mut guest: Guest, en
     match ended.await {
         Some(Ok(())) => {}
         Some(Err(fault)) => shared.log.fault_after_answer(&fault),
-        None => shared.log.line("error: after its response, the guest was stopped by `--timeout`"),
+        None => shared.log.late_after_answer(),
     }
 }
 
@@ -218,9 +237,9 @@ impl Drop for Answered {
             executor.spawn(come_to_an_end(Arc::clone(&self.shared), self.thread, guest, self.end));
         }
         if !self.is_whole && !self.has_failed {
-            self.shared.log.fault(&self.asked, self.status, "the client has gone");
+            self.shared.log.fault(&self.asked, self.status, Failure::Client, "the client has gone");
         }
-        self.shared.metrics.request_ends(self.status.as_u16(), duration_ns, self.bytes);
+        self.shared.metrics.request_ends(&self.asked.method, self.status, duration_ns, self.bytes);
         self.shared.log.access(&self.asked, self.status, self.bytes, duration_ns);
     }
 }

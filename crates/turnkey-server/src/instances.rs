@@ -15,11 +15,11 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use turnkey::host::clock::{Deadline, HostClock, now};
 use turnkey::http::{Body, ErrorCode, Handler, Handling, Outgoing, Request, Response};
 use turnkey::stream::StandardOutput;
-use turnkey::{Ended, Given, Http, Job, Proxy, Refusal, Service, Slot};
+use turnkey::{Ended, Exit, Given, Http, Job, Proxy, Refusal, Service, Slot};
 
 use crate::RequestLimits;
 use crate::log::{Fault, Log};
-use crate::metrics::Metrics;
+use crate::metrics::{Met, Metrics};
 use crate::output::Lines;
 use crate::ticker::{TURN, Ticker};
 
@@ -38,10 +38,12 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct Shared {
     pub(crate) limits: RequestLimits,
     pub(crate) log: Arc<Log>,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) ticker: Arc<Ticker>,
     /// Requests that wait for an instance.
     pub(crate) waiting: AtomicU32,
+    /// It has been told to end.
+    pub(crate) is_ending: AtomicBool,
 }
 
 impl Shared {
@@ -202,20 +204,22 @@ impl Instances {
         let waiting = &self.shared.waiting;
         let before = waiting.fetch_add(1, Ordering::Relaxed);
         let waiting = Waiting(waiting);
-        if before >= self.shared.limits.queue { Err(Failed::Full) } else { Ok(waiting) }
+        let is_full = before >= self.shared.limits.queue;
+        self.shared.metrics.limit_met(if is_full { Met::Queue } else { Met::Instances });
+        if is_full { Err(Failed::Full) } else { Ok(waiting) }
     }
 
     /// What a new instance is given; and how much it may still write.
     fn given(&self) -> (Given, Arc<AtomicU64>) {
         let left = Arc::new(AtomicU64::new(self.shared.limits.output_bytes));
-        let lines = |stream| StandardOutput::Drain(Lines::new(&self.shared.log, stream, &left));
+        let number = self.shared.log.number();
+        let lines = |stream| StandardOutput::Drain(Lines::new(&self.shared.log, number, stream, &left));
         let given = Given { stdout: lines("stdout"), stderr: lines("stderr"), outgoing: self.outgoing.clone() };
         (given, left)
     }
 
     fn note(&self, refusals: &[Refusal]) {
         for refusal in refusals {
-            self.shared.metrics.refused(refusal);
             self.shared.log.refused(refusal);
         }
     }
@@ -227,7 +231,10 @@ impl Instances {
         match ended.exit {
             Ok(()) => Ok(()),
             Err(exit) => {
-                self.shared.metrics.guest_ended(&exit);
+                let stopped = if let Exit::Stopped(limit) = exit { Some(limit) } else { ended.met };
+                if let Some(limit) = stopped {
+                    self.shared.metrics.limit_met(Met::Guest(limit));
+                }
                 Err(Fault::of_guest(&exit, ended.met))
             }
         }

@@ -17,6 +17,8 @@ const LINE_BYTES: usize = 8 << 10;
 #[derive(Debug)]
 pub(crate) struct Lines {
     log: Arc<Log>,
+    /// The number of the instance.
+    instance: u64,
     /// `stdout` or `stderr`.
     stream: &'static str,
     /// Bytes that may still be written, by both streams.
@@ -25,8 +27,8 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(crate) fn new(log: &Arc<Log>, stream: &'static str, left: &Arc<AtomicU64>) -> Arc<Self> {
-        Arc::new(Lines { log: Arc::clone(log), stream, left: Arc::clone(left), line: Mutex::default() })
+    pub(crate) fn new(log: &Arc<Log>, instance: u64, stream: &'static str, left: &Arc<AtomicU64>) -> Arc<Self> {
+        Arc::new(Lines { log: Arc::clone(log), instance, stream, left: Arc::clone(left), line: Mutex::default() })
     }
 }
 
@@ -54,16 +56,16 @@ impl Drain for Lines {
         self.left.store(left, Ordering::Relaxed);
         let mut begin = 0;
         while let Some(end) = line[begin..].iter().position(|byte| *byte == b'\n') {
-            self.log.guest_line(self.stream, &line[begin..begin + end]);
+            self.log.guest_line(self.instance, self.stream, &line[begin..begin + end]);
             begin += end + 1;
         }
         line.drain(..begin);
         if line.len() == LINE_BYTES || left == 0 {
-            self.log.guest_line(self.stream, &line);
+            self.log.guest_line(self.instance, self.stream, &line);
             line.clear();
         }
         if left == 0 {
-            self.log.output_is_full(self.stream);
+            self.log.output_is_full(self.instance, self.stream);
         }
         Ok(taken)
     }
@@ -80,7 +82,7 @@ impl Drop for Lines {
     fn drop(&mut self) {
         let line = self.line.get_mut().unwrap_or_else(PoisonError::into_inner);
         if !line.is_empty() {
-            self.log.guest_line(self.stream, line);
+            self.log.guest_line(self.instance, self.stream, line);
         }
     }
 }

@@ -1,14 +1,16 @@
 //! The server: its threads, its signals, and its end.
 
 use std::fmt::Debug;
+use std::future::poll_fn;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use turnkey::ErrorCode;
 use turnkey::Service;
 use turnkey::host::listen::listen_together;
@@ -16,7 +18,7 @@ use turnkey::http::{Client, Handler, Outgoing};
 
 use crate::instances::{Instances, Shared};
 use crate::log::Log;
-use crate::metrics::Metrics;
+use crate::metrics::{Met, Metrics};
 use crate::ticker::Ticker;
 use crate::tls::Tls;
 use crate::{App, LoadError, Options, admin, connection};
@@ -63,6 +65,29 @@ pub struct Server {
     services: Vec<Service>,
 }
 
+/// A connection that another thread has taken.
+type Handed = (std::net::TcpStream, SocketAddr, OwnedSemaphorePermit);
+
+/// What threads share of their connections: how many each has, and the way to hand one over.
+#[derive(Debug)]
+struct Balance(Vec<(AtomicU32, mpsc::UnboundedSender<Handed>)>);
+
+impl Balance {
+    /// The thread that a connection is for which this one has taken. The kernel spreads few connections unevenly over threads, and
+    /// a connection stays where it is for as long as it lasts.
+    fn thread_for(&self, own: usize) -> usize {
+        let count = |thread: usize| self.0[thread].0.load(Ordering::Relaxed);
+        let least = (0..self.0.len()).min_by_key(|thread| (count(*thread), *thread != own)).unwrap_or(own);
+        // Counted here, so that those who come at the same time see it.
+        self.0[least].0.fetch_add(1, Ordering::Relaxed);
+        least
+    }
+
+    fn gone(&self, thread: usize) {
+        self.0[thread].0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What one thread answers with.
 #[derive(Debug)]
 pub(crate) struct Thread {
@@ -80,7 +105,12 @@ impl Thread {
 }
 
 /// Joins components: each answers for the one before it, and the first for the network.
-fn chain(shared: &Arc<Shared>, number: usize, services: &[Service], places: &[Arc<Semaphore>]) -> Option<Arc<Instances>> {
+fn chain(
+    shared: &Arc<Shared>,
+    number: usize,
+    services: &[Service],
+    places: &[Arc<Semaphore>],
+) -> Option<Arc<Instances>> {
     let mut next: Option<Arc<Instances>> = None;
     let client = Client::default();
     for (service, places) in services.iter().zip(places).rev() {
@@ -141,20 +171,25 @@ impl Server {
         let Server { options, app, listeners, admin, services } = self;
         let (ticker, ticking) = Ticker::start(options.threads)?;
         ticker.serve(services.clone());
+        let metrics = Arc::<Metrics>::default();
         let shared = Arc::new(Shared {
-            log: Arc::new(Log::new(options.access_log)),
-            metrics: Metrics::default(),
+            log: Arc::new(Log::new(options.access_log, &metrics)),
+            metrics,
             ticker: Arc::clone(&ticker),
             waiting: AtomicU32::new(0),
+            is_ending: AtomicBool::new(false),
             limits: options.limits.clone(),
         });
         let places: Vec<Arc<Semaphore>> =
             services.iter().map(|_| Arc::new(Semaphore::new(options.limits.instances as usize))).collect();
         let connections = Arc::new(Semaphore::new(options.limits.connections as usize));
         let (end, ends) = watch::channel(false);
+        let (senders, handed): (Vec<_>, Vec<_>) =
+            (0..options.threads).map(|_| mpsc::unbounded_channel::<Handed>()).unzip();
+        let balance = Arc::new(Balance(senders.into_iter().map(|sender| (AtomicU32::new(0), sender)).collect()));
         let mut threads = Vec::new();
         let mut handles = Vec::new();
-        for number in 0..options.threads {
+        for (number, handed) in handed.into_iter().enumerate() {
             let Some(instances) = chain(&shared, number, &services, &places) else {
                 return Err(Error::App("there is no component to be served".into()));
             };
@@ -171,11 +206,12 @@ impl Server {
                 listeners.iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?
             };
             threads.push(Arc::clone(&thread));
-            let (connections, ends) = (Arc::clone(&connections), ends.clone());
+            let taking =
+                Taking { connections: Arc::clone(&connections), balance: Arc::clone(&balance), ends: ends.clone() };
             let runtime = executor()?;
             let handle = std::thread::Builder::new()
                 .name(format!("serve-{number}"))
-                .spawn(move || runtime.block_on(accept(&thread, its, &connections, &ends)))?;
+                .spawn(move || runtime.block_on(taking.run(thread, its, handed)))?;
             handles.push(handle);
         }
         drop(listeners);
@@ -188,6 +224,7 @@ impl Server {
             }
             let reload = Reload { app: &app, shared: &shared, threads: &threads, places: &places };
             reload.until_the_end().await?;
+            shared.is_ending.store(true, Ordering::Relaxed);
             let _ = end.send(true);
             // Each thread has a copy until it has nothing left to do.
             let _ = tokio::time::timeout(options.grace, end.closed()).await;
@@ -210,43 +247,92 @@ fn executor() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_io().enable_time().build()
 }
 
-/// Takes connections until the server ends, and then waits for those that are still there.
-async fn accept(
-    thread: &Arc<Thread>,
-    listeners: Vec<TcpListener>,
-    connections: &Arc<Semaphore>,
-    ends: &watch::Receiver<bool>,
-) {
-    let (here, mut all_gone) = mpsc::channel::<()>(1);
-    let mut taking = Vec::new();
-    for listener in listeners {
-        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { continue };
-        let (thread, connections, ends, here) =
-            (Arc::clone(thread), Arc::clone(connections), ends.clone(), here.clone());
-        taking.push(tokio::spawn(async move {
-            loop {
-                let Ok(place) = Arc::clone(&connections).acquire_owned().await else { return };
-                let Ok((stream, peer)) = listener.accept().await else {
-                    // No descriptor is left, or the connection is gone already.
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    continue;
-                };
-                let (thread, ends, here) = (Arc::clone(&thread), ends.clone(), here.clone());
-                tokio::spawn(async move {
-                    connection::serve(thread, stream, peer, ends).await;
-                    drop((place, here));
-                });
+/// What a thread takes connections with.
+#[derive(Clone)]
+struct Taking {
+    connections: Arc<Semaphore>,
+    balance: Arc<Balance>,
+    ends: watch::Receiver<bool>,
+}
+
+impl Taking {
+    /// Takes connections until the server ends, and then waits for those that are still there.
+    async fn run(
+        mut self,
+        thread: Arc<Thread>,
+        listeners: Vec<TcpListener>,
+        mut handed: mpsc::UnboundedReceiver<Handed>,
+    ) {
+        // Dropped with the last connection.
+        let (here, mut all_gone) = mpsc::channel::<()>(1);
+        let mut taking = Vec::new();
+        for listener in listeners {
+            let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { continue };
+            taking.push(tokio::spawn(self.clone().accept(Arc::clone(&thread), listener, here.clone())));
+        }
+        let ends = self.ends.clone();
+        let mut ended = std::pin::pin!(self.ends.wait_for(|ends| *ends));
+        loop {
+            let next = poll_fn(|context| match ended.as_mut().poll(context) {
+                Poll::Ready(_) => Poll::Ready(None),
+                Poll::Pending => handed.poll_recv(context),
+            });
+            let Some((stream, peer, place)) = next.await else { break };
+            if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
+                let balance = Arc::clone(&self.balance);
+                serve(Arc::clone(&thread), balance, stream, peer, place, ends.clone(), here.clone());
             }
-        }));
+        }
+        for taking in taking {
+            taking.abort();
+        }
+        drop((here, ends));
+        // What was in the kernel's hands when it ended has come to nothing; what was here comes to its end.
+        let _ = all_gone.recv().await;
     }
-    drop(here);
-    let mut ends = ends.clone();
-    let _ = ends.wait_for(|ends| *ends).await;
-    for taking in taking {
-        taking.abort();
+
+    async fn accept(self, thread: Arc<Thread>, listener: tokio::net::TcpListener, here: mpsc::Sender<()>) {
+        let own = thread.number;
+        loop {
+            if self.connections.available_permits() == 0 {
+                thread.shared.metrics.limit_met(Met::Connections);
+            }
+            let Ok(place) = Arc::clone(&self.connections).acquire_owned().await else { return };
+            let Ok((stream, peer)) = listener.accept().await else {
+                // No descriptor is left, or the connection is gone already.
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            };
+            let its = self.balance.thread_for(own);
+            if its == own {
+                let (balance, ends) = (Arc::clone(&self.balance), self.ends.clone());
+                serve(Arc::clone(&thread), balance, stream, peer, place, ends, here.clone());
+            } else if let Ok(stream) = stream.into_std() {
+                let _ = self.balance.0[its].1.send((stream, peer, place));
+            }
+        }
     }
-    // What was in the kernel's hands when it ended has come to nothing; what was here comes to its end.
-    let _ = all_gone.recv().await;
+}
+
+/// Serves a connection on this thread.
+fn serve(
+    thread: Arc<Thread>,
+    balance: Arc<Balance>,
+    stream: tokio::net::TcpStream,
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+    ends: watch::Receiver<bool>,
+    here: mpsc::Sender<()>,
+) {
+    let number = thread.number;
+    tokio::spawn(async move {
+        let shared = Arc::clone(&thread.shared);
+        let counted = shared.metrics.connection();
+        connection::serve(thread, stream, peer, ends).await;
+        drop(counted);
+        balance.gone(number);
+        drop((place, here));
+    });
 }
 
 /// What happens between the beginning and the end.
@@ -266,8 +352,7 @@ impl Reload<'_> {
         let mut version = self.app.version.as_ref().map(|version| version());
         let mut look = tokio::time::interval(LOOK);
         loop {
-            let told = std::future::poll_fn(|context| {
-                use std::task::Poll;
+            let told = poll_fn(|context| {
                 if terminate.poll_recv(context).is_ready() || interrupt.poll_recv(context).is_ready() {
                     return Poll::Ready(Told::End);
                 }
@@ -297,8 +382,8 @@ impl Reload<'_> {
     async fn reload(&self) {
         let services = match (self.app.load)() {
             Ok(services) if services.len() == self.places.len() => services,
-            Ok(_) => return self.shared.log.line("error: the app was not loaded anew: it is another chain of components"),
-            Err(why) => return self.shared.log.line(&format!("error: the app was not loaded anew: {why}")),
+            Ok(_) => return self.shared.log.not_reloaded("it is another chain of components"),
+            Err(why) => return self.shared.log.not_reloaded(&why.to_string()),
         };
         self.shared.ticker.serve(services.clone());
         for thread in self.threads {
@@ -306,7 +391,7 @@ impl Reload<'_> {
                 *thread.instances.lock().unwrap_or_else(PoisonError::into_inner) = instances;
             }
         }
-        self.shared.log.line("note: the app was loaded anew");
+        self.shared.log.reloaded();
     }
 }
 

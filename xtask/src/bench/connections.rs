@@ -12,6 +12,7 @@ use super::bounds::{self, Bound};
 use super::client;
 use super::form::Form;
 use super::hosts::{Host, Kind};
+use super::memory::status_kib;
 use super::options::Options;
 use super::server::Server;
 use super::statistics::{median, ratio};
@@ -179,18 +180,6 @@ impl Bench {
     }
 }
 
-/// A row of what Linux says of a process, in KiB.
-fn status_kib(process: u32, row: &str) -> Result<f64, String> {
-    let path = format!("/proc/{process}/status");
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("cannot read `{path}`: {error}"))?;
-    kib(&text, row).ok_or_else(|| format!("`{path}` has no {row}"))
-}
-
-fn kib(text: &str, row: &str) -> Option<f64> {
-    let value = text.lines().find_map(|line| line.strip_prefix(row))?;
-    value.trim().strip_suffix(" kB")?.parse().ok()
-}
-
 /// The server counts too: all were open at once, and nothing was lost.
 fn well_served(line: &str) -> Result<(), String> {
     let bytes = CONNECTIONS as usize * MESSAGES as usize * client::MESSAGE_BYTES;
@@ -201,14 +190,6 @@ fn well_served(line: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn memory_is_read_from_the_rows_of_a_process() {
-        let text = "Name:\tturnkey\nVmHWM:\t   30720 kB\nVmRSS:\t   20480 kB\n";
-        assert_eq!(kib(text, "VmRSS:"), Some(20_480.0));
-        assert_eq!(kib(text, "VmSwap:"), None);
-        assert!(status_kib(std::process::id(), "VmRSS:").unwrap() > 0.0);
-    }
 
     #[test]
     fn a_connection_costs_what_all_of_them_add() {

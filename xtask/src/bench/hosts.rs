@@ -30,12 +30,12 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// This tree's command line, in release mode.
+    /// This tree's command line, in release mode, or the binary that TURNKEY names.
     ///
     /// # Errors
     /// It does not build, or does not run.
     pub(super) fn turnkey() -> Result<Self, String> {
-        let program = tree::build_cli()?;
+        let program = std::env::var_os("TURNKEY").map_or_else(tree::build_cli, |named| Ok(PathBuf::from(named)))?;
         let version = version_of(&program).ok_or_else(|| format!("`{} --version` failed", program.display()))?;
         Ok(Self { kind: Kind::Turnkey, program, version })
     }
@@ -147,6 +147,20 @@ impl Host {
             Kind::Native | Kind::Node => &mut command,
         };
         command.arg(component);
+        command
+    }
+
+    /// Serves HTTP with a component, of Preview 3 or 2, on a port of 127.0.0.1 that is free.
+    pub(super) fn serving(&self, component: &Path, is_preview3: bool, flags: &[String]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["serve", "--addr", "127.0.0.1:0"]);
+        if self.kind == Kind::Wasmtime {
+            command.args(["-S", "cli"]);
+            if is_preview3 {
+                command.args(["-W", "component-model-async", "-S", "p3,http"]);
+            }
+        }
+        command.args(flags).arg(component);
         command
     }
 

@@ -8,6 +8,10 @@ use super::form::Form;
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Options {
     pub(super) rounds: Option<usize>,
+    /// How long one load lasts.
+    pub(super) seconds: Option<usize>,
+    /// How many are to be there at once.
+    pub(super) instances: Option<usize>,
     pub(super) only: Vec<String>,
     pub(super) json: Option<PathBuf>,
     pub(super) check: bool,
@@ -30,7 +34,9 @@ impl Options {
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("`{word}` needs a value"));
             match word.as_str() {
-                "--rounds" => options.rounds = Some(rounds(value()?)?),
+                "--rounds" => options.rounds = Some(count(word, value()?)?),
+                "--seconds" => options.seconds = Some(count(word, value()?)?),
+                "--instances" => options.instances = Some(count(word, value()?)?),
                 "--only" => options.only.extend(value()?.split(',').map(str::to_owned)),
                 "--json" => options.json = Some(PathBuf::from(value()?)),
                 "--folder" => options.folder = Some(PathBuf::from(value()?)),
@@ -52,10 +58,10 @@ impl Options {
     }
 }
 
-fn rounds(word: &str) -> Result<usize, String> {
-    match word.parse() {
+fn count(word: &str, value: &str) -> Result<usize, String> {
+    match value.parse() {
         Ok(number) if number > 0 => Ok(number),
-        _ => Err(format!("`--rounds {word}`: a number from 1 on is needed")),
+        _ => Err(format!("`{word} {value}`: a number from 1 on is needed")),
     }
 }
 
@@ -70,8 +76,9 @@ mod tests {
 
     #[test]
     fn all_of_them() {
-        let options = parse("--rounds 3 --only a,b --json x.json --folder y --check").unwrap();
-        assert_eq!(options.rounds, Some(3));
+        let options =
+            parse("--rounds 3 --seconds 2 --instances 9 --only a,b --json x.json --folder y --check").unwrap();
+        assert_eq!((options.rounds, options.seconds, options.instances), (Some(3), Some(2), Some(9)));
         assert_eq!(options.json, Some(PathBuf::from("x.json")));
         assert_eq!(options.folder, Some(PathBuf::from("y")));
         assert!(options.check);
@@ -96,5 +103,6 @@ mod tests {
         assert_eq!(parse("--round 3"), Err("unknown option `--round`".to_owned()));
         assert_eq!(parse("--rounds"), Err("`--rounds` needs a value".to_owned()));
         assert!(parse("--rounds 0").is_err());
+        assert!(parse("--seconds x").is_err());
     }
 }

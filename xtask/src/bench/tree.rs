@@ -28,6 +28,15 @@ pub(crate) fn build_cli() -> Result<PathBuf, String> {
     build(&manifest, &["--package", "turnkey-cli"], &target())
 }
 
+/// Builds this task in release mode: what of it is a limit is not to be held back by how tasks are compiled.
+///
+/// # Errors
+/// Cargo could not be run, or failed: it has then said why.
+pub(super) fn build_xtask() -> Result<PathBuf, String> {
+    let manifest = root().join("Cargo.toml");
+    build(&manifest, &["--package", "xtask"], &target())
+}
+
 /// Builds a guest program for this machine, as it is: plain `std`.
 ///
 /// # Errors

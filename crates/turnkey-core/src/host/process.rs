@@ -96,3 +96,12 @@ pub fn environment_variables() -> Vec<Vec<u8>> {
 pub fn yield_now() {
     rustix::thread::sched_yield();
 }
+
+/// Bytes of memory that the process has at the moment, all that it shares included; 0 where the system does not say.
+#[must_use]
+pub fn resident_bytes() -> u64 {
+    // proc(5): numbers of pages, and the second is what is resident.
+    let pages = std::fs::read_to_string("/proc/self/statm");
+    let pages = pages.ok().and_then(|pages| pages.split(' ').nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or(0).saturating_mul(rustix::param::page_size() as u64)
+}

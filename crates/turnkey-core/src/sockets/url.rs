@@ -100,8 +100,8 @@ impl UrlGrant {
     /// What to type instead.
     pub fn parse(written: &str) -> Result<Self, String> {
         let (method, url) = match written.split_once(' ') {
-            Some((method, url)) => (Some(method_of(method)?), url.trim_start()),
-            None => (None, written),
+            Some((method, url)) if !method.contains("://") => (Some(method_of(method)?), url.trim_start()),
+            _ => (None, written),
         };
         let (is_https, rest) = if let Some(rest) = url.strip_prefix("https://") {
             (true, rest)

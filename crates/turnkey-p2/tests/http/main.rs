@@ -1,5 +1,6 @@
 //! `wasi:http` as a guest calls it, through the canonical ABI, in an executor: what can be had once, what belongs to what, which
 //! error it gets of what, and what reaches the other side. What fields, bodies and requests mean is tested in `turnkey-http`.
+#![allow(clippy::cloned_ref_to_slice_refs, reason = "one argument is written as several are")]
 #![allow(clippy::disallowed_methods, reason = "tests use the host as it is")]
 #![allow(clippy::unwrap_used, reason = "a test that fails by a panic says enough")]
 

@@ -1,9 +1,15 @@
 //! Requests, and what they are answered with.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use turnkey_core::Grants;
+use turnkey_core::limits::Limits;
+use turnkey_core::sockets::NetworkGrants;
 use turnkey_http::{Body, ErrorCode, Fields};
 use wasmtime::component::Val;
 
-use crate::{Guest, NONE, some, text, with, word};
+use crate::{Guest, NONE, bytes, option, some, text, with, word};
 
 fn request(guest: &mut Guest, headers: &[(&str, &str)]) -> Val {
     let headers = guest.fields(headers);
@@ -107,7 +113,7 @@ fn a_request_that_promises_a_body_has_one() {
 
 #[test]
 fn a_guest_answers_with_an_error_or_not_at_all() {
-    let guest = &mut Guest::new();
+    let mut guest = Guest::new();
     let record =
         Val::Record(vec![("field-name".to_owned(), some(text("a"))), ("field-size".to_owned(), some(Val::U32(7)))]);
     for (code, answered) in [
@@ -130,6 +136,85 @@ fn a_guest_answers_with_an_error_or_not_at_all() {
         assert_eq!(guest.result("response-outparam-send-informational", &arguments), Err(Some(code)));
     }
     receiver.try_recv().unwrap_err();
-    guest.drop(&outparam).unwrap();
+    drop(guest);
     assert_eq!(receiver.try_recv().unwrap_err(), tokio::sync::oneshot::error::TryRecvError::Closed);
+}
+
+/// Answers one request after another with this, and then sends nothing more on any of the connections.
+fn server(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut connections = Vec::new();
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut asked = Vec::new();
+            // Whoever has waited long enough goes without having asked.
+            while !asked.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                match connection.read(&mut byte) {
+                    Ok(1) => asked.push(byte[0]),
+                    _ => break,
+                }
+            }
+            let _ = connection.write_all(answer);
+            connections.push(connection);
+        }
+    });
+    address
+}
+
+fn allowed(address: &str) -> Guest {
+    let mut network = NetworkGrants::default();
+    network.allow(&format!("http=http://{address}")).unwrap();
+    Guest::with(Grants { network, ..Grants::default() }, Limits::default())
+}
+
+/// Sends a request, waits, and gives what there is then.
+fn answered(guest: &mut Guest, address: &str, options: Val) -> Result<Option<Val>, Option<Val>> {
+    let this = request(guest, &[]);
+    guest.ok("outgoing-request-set-scheme", &[this.clone(), some(word("HTTP"))]);
+    guest.ok("outgoing-request-set-authority", &[this.clone(), some(text(address))]);
+    let future = send(guest, this, options).unwrap().unwrap();
+    let pollable = guest.get("future-incoming-response-subscribe", &[future.clone()]);
+    guest.call("poll", "pollable-block", &[pollable]).unwrap();
+    let had = option(guest.get("future-incoming-response-get", &[future.clone()])).unwrap();
+    // It is had once.
+    assert_eq!(guest.get("future-incoming-response-get", &[future]), some(Val::Result(Err(None))));
+    crate::result(crate::result(had).unwrap().unwrap())
+}
+
+#[test]
+fn a_request_is_answered() {
+    let address = server(b"HTTP/1.1 404 Not Found\r\nX-A: 1\r\ncontent-length: 5\r\n\r\nhello");
+    let guest = &mut allowed(&address);
+    let response = answered(guest, &address, NONE).unwrap().unwrap();
+    assert_eq!(guest.get("incoming-response-status", &[response.clone()]), Val::U16(404));
+    let headers = guest.get("incoming-response-headers", &[response.clone()]);
+    assert_eq!(guest.get("fields-has", &[headers, text("x-a")]), Val::Bool(true));
+    let body = guest.ok("incoming-response-consume", &[response]);
+    let stream = guest.ok("incoming-body-stream", &[body]);
+    let read = guest.stream("input-stream-blocking-read", &[stream, Val::U64(100)]);
+    assert_eq!(read, Ok(Some(bytes(b"hello"))));
+}
+
+#[test]
+fn a_time_out_of_the_guest_ends_what_it_is_for() {
+    let address = server(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
+    let guest = &mut allowed(&address);
+    for (timeout, code) in [("connect", "connection-timeout"), ("first-byte", "HTTP-response-timeout")] {
+        let options = guest.get("request-options-constructor", &[]);
+        guest.ok(&format!("request-options-set-{timeout}-timeout"), &[options.clone(), some(Val::U64(0))]);
+        let error = answered(guest, &address, some(options)).unwrap_err();
+        assert_eq!(error, Some(word(code)), "{timeout}");
+    }
+    // The body does not come.
+    let options = guest.get("request-options-constructor", &[]);
+    let arguments = [options.clone(), some(Val::U64(50_000_000))];
+    guest.ok("request-options-set-between-bytes-timeout", &arguments);
+    let response = answered(guest, &address, some(options)).unwrap().unwrap();
+    let body = guest.ok("incoming-response-consume", &[response]);
+    let stream = guest.ok("incoming-body-stream", &[body]);
+    let error = guest.stream("input-stream-blocking-read", &[stream, Val::U64(1)]).unwrap_err();
+    assert_eq!(guest.code(error), word("connection-read-timeout"));
 }

@@ -9,7 +9,7 @@ use std::any::{Any, TypeId};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -160,7 +160,7 @@ pub(crate) fn consume<T: Send + 'static, S: State<T>>(
         }
         // Nobody is between the two: what it was made of is what there is to be had.
         Contents::Made(Made { stream, trailers, body, .. }) => {
-            handled.pipe(&mut store, Handling::Made(body, futures_lease))?;
+            handled.pipe(&mut store, Handling::Made { body, _lease: futures_lease })?;
             let stream = match stream {
                 Some(stream) => stream,
                 None => StreamReader::new(&mut store, Vec::<u8>::new())?,
@@ -326,7 +326,7 @@ enum Handling {
     /// Whoever sends the rest of it learns what went wrong.
     Received(Weak<IncomingBody>),
     /// Whoever made it learns how it went.
-    Made(Body, Lease),
+    Made { body: Body, _lease: Lease },
 }
 
 impl<T: 'static> FutureConsumer<T> for Handling {
@@ -347,8 +347,8 @@ impl<T: 'static> FutureConsumer<T> for Handling {
                     body.refuse(code.into());
                 }
             }
-            (Handling::Made(body, _), Ok(())) => body.accept(),
-            (Handling::Made(body, _), Err(code)) => body.refuse(code.into()),
+            (Handling::Made { body, .. }, Ok(())) => body.accept(),
+            (Handling::Made { body, .. }, Err(code)) => body.refuse(code.into()),
         }
         Poll::Ready(Ok(()))
     }

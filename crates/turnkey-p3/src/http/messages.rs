@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use turnkey_core::Capabilities;
 use turnkey_core::limits::Lease;
-use turnkey_http::http::uri::{Authority, PathAndQuery, Scheme as CoreScheme};
+use turnkey_http::http::uri::{Authority, Scheme as CoreScheme};
 use turnkey_http::http::{Method as CoreMethod, StatusCode};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{FutureReader, Resource, StreamReader};
@@ -13,7 +13,7 @@ use crate::call::{Call, Kept, lease};
 use crate::http::bodies::{self, Contents, Handled, Sent, Trailers};
 use crate::http::error::{ErrorCode, RequestOptionsError};
 use crate::http::fields::{Fields, Section};
-use crate::http::types::{self, Method, Scheme};
+use crate::http::types::{self, Method, Path, Scheme};
 use crate::interface::{Interface, State};
 
 /// `request`
@@ -22,7 +22,7 @@ pub struct Request {
     method: CoreMethod,
     scheme: Option<CoreScheme>,
     authority: Option<Authority>,
-    path_with_query: Option<PathAndQuery>,
+    path_with_query: Option<Path>,
     headers: Section,
     options: Option<turnkey_http::RequestOptions>,
     contents: Contents,
@@ -71,6 +71,7 @@ pub(super) fn received_request(
 ) -> wasmtime::Result<Resource<Request>> {
     let turnkey_http::Request { method, scheme, authority, path_with_query, headers, options, body } = request;
     let headers = Section::new(call.host, headers)?;
+    let path_with_query = path_with_query.map(Path::from);
     let contents = Contents::Received(body, None);
     // What the host had to say of times is for the host.
     let options = (options != turnkey_http::RequestOptions::default()).then_some(options);
@@ -104,11 +105,12 @@ pub(super) fn request_to_send<T: Send + 'static, S: State<T>>(
     let request = Call { name, host, p3 }.take(request)?;
     let Request { method, scheme, authority, path_with_query, headers, options, contents, lease: _ } = request;
     let has_user = authority.as_ref().is_some_and(|authority| authority.as_str().contains('@'));
-    let path_with_query = types::path_to_send(path_with_query, &method).filter(|_| !has_user);
-    let Some(path_with_query) = path_with_query else {
+    let path_with_query = path_with_query.map(|path| path.to_send(&method));
+    if has_user || matches!(path_with_query, Some(None)) {
         contents.refuse(&mut store, turnkey_http::ErrorCode::HttpRequestUriInvalid)?;
         return Ok(Err(ErrorCode::HttpRequestUriInvalid));
-    };
+    }
+    let path_with_query = path_with_query.flatten();
     let body = bodies::send(store, state, contents)?;
     let (headers, options) = (headers.fields, options.unwrap_or_default());
     Ok(Ok(turnkey_http::Request { method, scheme, authority, path_with_query, headers, options, body }))
@@ -176,7 +178,7 @@ pub(crate) fn define_request<T: Send, S: State<T>>(it: &mut Interface<'_, T, S>)
     });
     it.func("[method]request.set-path-with-query", |call, (this, path_with_query): (ThisRequest, Option<String>)| {
         let (this, host) = call.with_host(&this)?;
-        let Some(path) = written(path_with_query, types::path_with_query) else { return Ok(Err(())) };
+        let Some(path) = written(path_with_query, Path::parse) else { return Ok(Err(())) };
         this.path_with_query = path;
         this.charge(host).map(Ok)
     });

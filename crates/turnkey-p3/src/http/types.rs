@@ -137,23 +137,50 @@ pub(crate) fn authority(written: &str) -> Option<Authority> {
     Authority::try_from(written).ok()
 }
 
-/// A path and a query, in whatever form. `None`: no request has this.
-pub(crate) fn path_with_query(written: &str) -> Option<PathAndQuery> {
-    // What comes after `#` would be cut off.
-    if written.len() > LONGEST_PATH || written.contains('#') {
-        return None;
-    }
-    PathAndQuery::try_from(written).ok()
+/// A path and a query, in whatever form a guest wrote them.
+#[derive(Debug)]
+pub(crate) struct Path {
+    path: PathAndQuery,
+    /// The first slash is not the guest's.
+    is_relative: bool,
 }
 
-/// The path as it is sent. `None`: it cannot be, and an absolute form least of all: somebody else would answer it.
-pub(crate) fn path_to_send(path: Option<PathAndQuery>, method: &CoreMethod) -> Option<Option<PathAndQuery>> {
-    let Some(path) = path else { return Some(None) };
-    match path.as_str().as_bytes() {
-        [b'/', ..] => Some(Some(path)),
-        [b'?', ..] => PathAndQuery::try_from(format!("/{}", path.as_str())).ok().map(Some),
-        b"*" if method == CoreMethod::OPTIONS => Some(Some(path)),
-        _ => None,
+impl From<PathAndQuery> for Path {
+    fn from(path: PathAndQuery) -> Self {
+        Path { path, is_relative: false }
+    }
+}
+
+impl Path {
+    /// `None`: no request has this.
+    pub(crate) fn parse(written: &str) -> Option<Self> {
+        // What comes after `#` would be cut off.
+        if written.len() > LONGEST_PATH || written.contains('#') {
+            return None;
+        }
+        if written.is_empty() {
+            return Some(PathAndQuery::from_static("/").into());
+        }
+        if written.starts_with(['/', '?']) || written == "*" {
+            return PathAndQuery::try_from(written).ok().map(Path::from);
+        }
+        let path = PathAndQuery::try_from(format!("/{written}")).ok()?;
+        Some(Path { path, is_relative: true })
+    }
+
+    /// As it was written; nothing as a slash.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.path.as_str()[usize::from(self.is_relative)..]
+    }
+
+    /// As it is sent. `None`: it cannot be, and an absolute form least of all: somebody else would answer it.
+    pub(crate) fn to_send(self, method: &CoreMethod) -> Option<PathAndQuery> {
+        match self.as_str().as_bytes() {
+            [b'/', ..] => Some(self.path),
+            [b'?', ..] => PathAndQuery::try_from(format!("/{}", self.as_str())).ok(),
+            b"*" if method == CoreMethod::OPTIONS => Some(self.path),
+            _ => None,
+        }
     }
 }
 
@@ -175,21 +202,21 @@ mod tests {
     #[test]
     fn a_path_to_send_begins_with_a_slash() {
         let sent = |written: &str, method: CoreMethod| {
-            path_to_send(Some(path_with_query(written).unwrap()), &method).map(|path| path.unwrap().as_str().to_owned())
+            Path::parse(written).unwrap().to_send(&method).map(|path| path.as_str().to_owned())
         };
         for (written, path) in [("/a?b", "/a?b"), ("?b", "/?b"), ("", "/"), ("//evil/", "//evil/")] {
             assert_eq!(sent(written, CoreMethod::GET).as_deref(), Some(path), "{written}");
         }
         assert_eq!(sent("*", CoreMethod::OPTIONS).as_deref(), Some("*"));
         for written in ["*", "a", "../..", "http://evil/", "evil:80"] {
+            assert_eq!(Path::parse(written).unwrap().as_str(), written);
             assert_eq!(sent(written, CoreMethod::GET), None, "{written}");
         }
-        assert_eq!(path_to_send(None, &CoreMethod::GET), Some(None));
-        for wrong in ["/#a", "/ ", "/\n", "/\r\nhost: evil"] {
-            assert_eq!(path_with_query(wrong), None, "{wrong}");
+        for wrong in ["/#a", "/ ", "/\n", "/\r\nhost: evil", "a b"] {
+            assert!(Path::parse(wrong).is_none(), "{wrong}");
         }
-        assert!(path_with_query(&"/".repeat(LONGEST_PATH)).is_some());
-        assert!(path_with_query(&"/".repeat(LONGEST_PATH + 1)).is_none());
+        assert!(Path::parse(&"/".repeat(LONGEST_PATH)).is_some());
+        assert!(Path::parse(&"/".repeat(LONGEST_PATH + 1)).is_none());
     }
 
     #[test]
