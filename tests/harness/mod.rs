@@ -4,11 +4,14 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(
     unsafe_code,
-    reason = "waiting with the kernel's account of a process, and what is done between fork and exec"
+    reason = "waiting with the kernel's account of a process, signals, and what is done between fork and exec"
 )]
 
+pub(crate) mod certificates;
+pub(crate) mod http;
 pub(crate) mod ordinary_user;
 pub(crate) mod process;
+pub(crate) mod server;
 pub(crate) mod tree;
 pub(crate) mod wat;
 
@@ -19,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
+#[allow(unused_imports, reason = "each test binary uses a part of it")]
 pub(crate) use process::{Ran, run, start};
 
 /// Whatever takes longer than this hangs: far more than anything here needs on the slowest machine.

@@ -34,6 +34,7 @@ mod statistics;
 mod streams;
 mod table;
 pub(crate) mod tree;
+mod unharmed;
 mod wrk;
 
 use options::Options;
@@ -48,6 +49,8 @@ usage: cargo xtask bench NAME [OPTIONS]
   streams        streams and timers of a component of Preview 3
   serve          `turnkey serve` under `wrk`: requests a second, latency, memory
   serve-cold     from the start of a server to its first answer
+  faults         good requests beside those whose guests fail in every way: none is lost, no memory grows
+  reload         requests while the app is loaded anew again and again: none is lost
   density        the memory of a process in which 10000 requests wait, each in an instance of its own
 
   --component    the program as a component of Preview 2, not as a module (hostcalls, startup)
@@ -55,7 +58,7 @@ usage: cargo xtask bench NAME [OPTIONS]
                  has left (startup --component)
   --rounds N     rounds, each with every host in it (hostcalls: 5, startup: 60, echo: 9, connections: 3,
                  streams: 9, serve: 5, serve-cold: 40, density: 1)
-  --seconds S    how long a load lasts (serve: 5)
+  --seconds S    how long a load lasts (serve: 5, faults: 600, reload: 30)
   --instances N  how many wait (density: 10000)
   --only A,B     only these operations (hostcalls, streams), or these programs (serve, density)
   --json FILE    write everything that was measured, and on what
@@ -83,6 +86,8 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
         "streams" => streams::run(&options),
         "serve" => serve::run(&options),
         "serve-cold" => serve_cold::run(&options),
+        "faults" => unharmed::faults(&options),
+        "reload" => unharmed::reload(&options),
         "density" => density::run(&options),
         // For `serve`, which starts it.
         "bare" => bare::serve(),

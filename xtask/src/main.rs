@@ -23,6 +23,8 @@ usage: cargo xtask TASK
   bench streams                  streams and timers of Preview 3 beside a peer
   bench serve                    HTTP beside a peer and beside hyper alone
   bench serve-cold               from the start of a server to its first answer beside a peer
+  bench faults                   HTTP whose guests fail, beside such that do not
+  bench reload                   HTTP while the app is loaded anew
   bench density                  what each of many waiting instances takes of memory
       [--rounds N] [--only NAME,…] [--json FILE] [--folder FOLDER] [--check]
 ";

@@ -45,6 +45,12 @@ impl Body {
         if let Kind::Guest(reading) = &self.0 { reading.is_complete() } else { true }
     }
 
+    /// Why it will not come to its end, where that is known already.
+    #[must_use]
+    pub fn failure(&self) -> Option<ErrorCode> {
+        if let Kind::Guest(reading) = &self.0 { reading.failure() } else { None }
+    }
+
     /// Tells whoever writes it that it will not be sent, and why. Else a body that is dropped half-way says that the
     /// connection has ended.
     pub fn refuse(&mut self, code: ErrorCode) {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{HOST, HeaderValue};
+use http::header::{HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, StatusCode, Uri};
 
@@ -82,7 +82,15 @@ impl Request {
     /// [`Refused`]: what it asks for is not clear, so that two who read it could understand two things.
     pub fn from_network<B: Into<Body>>(request: http::Request<B>, scheme: Scheme) -> Result<Self, Refused> {
         let (parts, body) = request.into_parts();
+        is_chunked_at_most(&parts.headers)?;
         let uri = parts.uri.into_parts();
+        let is_authority_alone = uri.authority.is_some() && uri.scheme.is_none();
+        if is_authority_alone && parts.method != Method::CONNECT {
+            return Err(bad("a host alone is asked for by `CONNECT`"));
+        }
+        if uri.path_and_query.as_ref().is_some_and(|path| path == "*") && parts.method != Method::OPTIONS {
+            return Err(bad("the server as a whole has nothing but `OPTIONS`"));
+        }
         let mut hosts = parts.headers.get_all(HOST).iter();
         let host = hosts.next().map(authority_of).transpose()?;
         if hosts.next().is_some() {
@@ -144,6 +152,18 @@ impl Request {
         *request.headers_mut() = headers;
         Ok(request)
     }
+}
+
+/// A body is in chunks, or as it is. Of another encoding before them, the guest would neither be told nor see its content; and who
+/// names chunks twice means that somebody counts otherwise.
+fn is_chunked_at_most(headers: &HeaderMap) -> Result<(), Refused> {
+    let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_other = |encoding: &HeaderValue| !encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+    if encodings.next().is_some_and(is_other) || encodings.next().is_some() {
+        let why = "a `transfer-encoding` other than `chunked`";
+        return Err(Refused { status: StatusCode::NOT_IMPLEMENTED, why });
+    }
+    Ok(())
 }
 
 /// What a `host` header says; `None`: nothing.

@@ -316,6 +316,10 @@ impl Reading {
         }
     }
 
+    pub(crate) fn failure(&self) -> Option<ErrorCode> {
+        self.0.failure()
+    }
+
     pub(crate) fn is_complete(&self) -> bool {
         let queue = self.0.lock();
         queue.passed.is_some() || queue.end.is_some()

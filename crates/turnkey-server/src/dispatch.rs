@@ -85,6 +85,10 @@ pub(crate) async fn answer(
         }
         Err(failed) => return answered.fail(&failed),
     };
+    // What will surely not be whole is not even begun.
+    if let Some(code) = response.body.failure() {
+        return answered.fail(&Failed::Broken(code));
+    }
     match response.into_network() {
         Ok(response) => answered.serve(response),
         Err(code) => answered.fail(&Failed::Code(code)),
@@ -182,6 +186,9 @@ impl Answered {
             }
             Failed::Code(code) => {
                 (StatusCode::BAD_GATEWAY, Failure::Error, format!("the guest answered with the error `{code}`"))
+            }
+            Failed::Broken(code) => {
+                (StatusCode::BAD_GATEWAY, Failure::CutOff, format!("the response is not whole: {code}"))
             }
             Failed::Fault(fault) => (fault.status, fault.failure, fault.what.clone()),
             Failed::Lost => (StatusCode::BAD_GATEWAY, Failure::Lost, "its instance ended with another request".into()),

@@ -118,6 +118,8 @@ pub(crate) enum Failed {
     Late,
     /// The guest says that it failed.
     Code(ErrorCode),
+    /// It has answered with a body that is not what its head says.
+    Broken(ErrorCode),
     /// The guest ended.
     Fault(Fault),
     /// It ended with another request of the same instance, which has said why.
@@ -290,11 +292,17 @@ impl Instances {
             match (answered, ended) {
                 (Some(Poll::Ready(Ok(response))), Poll::Ready(ended)) => {
                     guest = None;
-                    // It has answered, and what has become of it after that is told, but not to the client.
-                    if let Err(fault) = ended {
-                        self.shared.log.fault_after_answer(&fault);
-                    }
-                    Poll::Ready(response.map_err(Failed::Code))
+                    let is_broken = |response: &Response| response.body.failure().is_some();
+                    Poll::Ready(match (response, ended) {
+                        (Ok(response), Err(fault)) if is_broken(&response) => Err(Failed::Fault(fault)),
+                        (response, ended) => {
+                            // It has answered, and what has become of it after that is told, but not to the client.
+                            if let Err(fault) = ended {
+                                self.shared.log.fault_after_answer(&fault);
+                            }
+                            response.map_err(Failed::Code)
+                        }
+                    })
                 }
                 (Some(Poll::Ready(Ok(response))), Poll::Pending) => Poll::Ready(response.map_err(Failed::Code)),
                 (_, Poll::Ready(ended)) => {
@@ -548,7 +556,7 @@ impl Handler for Instances {
                     Ok(response)
                 }
                 Ok((response, _)) => Ok(response),
-                Err(Failed::Code(code)) => Err(code),
+                Err(Failed::Code(code) | Failed::Broken(code)) => Err(code),
                 Err(Failed::Full) => Err(ErrorCode::ConnectionLimitReached),
                 Err(Failed::Late) => Err(ErrorCode::HttpResponseTimeout),
                 Err(Failed::Lost) => Err(ErrorCode::HttpResponseIncomplete),

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use turnkey::ErrorCode;
 use turnkey::Service;
@@ -63,6 +63,28 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     admin: Option<TcpListener>,
     services: Vec<Service>,
+    /// The main thread's.
+    executor: Runtime,
+    signals: Signals,
+}
+
+/// What a server is told by. Nothing of it is lost from the time that this is made.
+#[derive(Debug)]
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// Inside of an executor.
+    fn new() -> std::io::Result<Self> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// A connection that another thread has taken.
@@ -122,10 +144,10 @@ fn chain(
 }
 
 impl Server {
-    /// Listens, and loads what is to be served.
+    /// Loads what is to be served, and listens. From then on, signals are for the server.
     ///
     /// # Errors
-    /// [`Error::Listen`], [`Error::App`].
+    /// [`Error::Listen`], [`Error::App`], [`Error::Host`].
     pub fn new(mut options: Options, app: App) -> Result<Self, Error> {
         options.threads = options.threads.max(1);
         let services = (app.load)().map_err(Error::App)?;
@@ -142,7 +164,13 @@ impl Server {
             }
             None => None,
         };
-        Ok(Server { options, app, listeners, admin, services })
+        let executor = executor()?;
+        // Whoever is told where it listens may tell it to end.
+        let signals = {
+            let _inside = executor.enter();
+            Signals::new()?
+        };
+        Ok(Server { options, app, listeners, admin, services, executor, signals })
     }
 
     /// Where it listens.
@@ -168,7 +196,7 @@ impl Server {
     /// # Errors
     /// [`Error::Host`]
     pub fn run(self) -> Result<(), Error> {
-        let Server { options, app, listeners, admin, services } = self;
+        let Server { options, app, listeners, admin, services, executor: main, signals } = self;
         let (ticker, ticking) = Ticker::start(options.threads)?;
         ticker.serve(services.clone());
         let metrics = Arc::<Metrics>::default();
@@ -216,14 +244,13 @@ impl Server {
         }
         drop(listeners);
         drop(ends);
-        let runtime = executor()?;
-        runtime.block_on(async {
+        main.block_on(async {
             if let Some(admin) = admin {
                 let listener = tokio::net::TcpListener::from_std(admin)?;
                 tokio::spawn(admin::serve(listener, Arc::clone(&shared)));
             }
             let reload = Reload { app: &app, shared: &shared, threads: &threads, places: &places };
-            reload.until_the_end().await?;
+            reload.until_the_end(signals).await;
             shared.is_ending.store(true, Ordering::Relaxed);
             let _ = end.send(true);
             // Each thread has a copy until it has nothing left to do.
@@ -345,10 +372,8 @@ struct Reload<'a> {
 
 impl Reload<'_> {
     /// Waits for the end, and loads the app anew whenever it has to be.
-    async fn until_the_end(&self) -> std::io::Result<()> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
+    async fn until_the_end(&self, signals: Signals) {
+        let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
         let mut version = self.app.version.as_ref().map(|version| version());
         let mut look = tokio::time::interval(LOOK);
         loop {
@@ -365,7 +390,7 @@ impl Reload<'_> {
                 Poll::Pending
             });
             match told.await {
-                Told::End => return Ok(()),
+                Told::End => return,
                 Told::Reload => self.reload().await,
                 Told::Look => {
                     let found = self.app.version.as_ref().map(|version| version());

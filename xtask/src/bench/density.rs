@@ -40,10 +40,17 @@ const OWN_FILES: u64 = 300;
 const TIMER_MS: usize = 6_000;
 const TIMER_US_EACH: usize = 2_000;
 
+/// So many come at once, and then none for so long: whom a server has no time to take, the kernel lets try again a second later.
+const AT_ONCE: usize = 50;
+const PAUSE: Duration = Duration::from_millis(15);
+
 /// Memory has come to rest when it is the same, but for so much, as it was a moment ago.
 const MOMENT: Duration = Duration::from_millis(250);
 const SAME_KIB: f64 = 256.0;
 const MOST_MOMENTS: usize = 20;
+
+/// Hosts keep what is idle for a second or so, in case that more comes.
+const IDLE: Duration = Duration::from_secs(3);
 
 /// What is waited for.
 #[derive(Clone, Copy, PartialEq)]
@@ -197,6 +204,9 @@ impl Bench {
         let started = Instant::now();
         let mut streams = Vec::with_capacity(instances);
         for index in 0..instances {
+            if index % AT_ONCE == 0 {
+                thread::sleep(PAUSE);
+            }
             let asked = client::connect(served.address()).and_then(|stream| {
                 http1::ask(&stream, &path, None).map_err(|error| format!("the request cannot be sent: {error}"))?;
                 Ok(stream)
@@ -224,6 +234,7 @@ impl Bench {
             }
         }
         drop(streams);
+        thread::sleep(IDLE);
         let after = settled(&served)?;
         Ok(Density { rest, all, after, waiting })
     }
@@ -334,12 +345,15 @@ fn flags(host: &Host, program: &Program, instances: usize, silent: &Silent) -> V
         ("core-instances", few),
         ("memories", instances),
         ("tables", few),
-        ("stacks", few),
+        ("stacks", instances),
     ];
     let mut flags = vec!["-O".to_owned(), "pooling-allocator=y".to_owned()];
     for (what, count) in pool {
         flags.extend(["-O".to_owned(), format!("pooling-total-{what}={count}")]);
     }
+    // Its own limits are lower than that.
+    flags.push(format!("--max-concurrent-requests={instances}"));
+    flags.push(format!("--max-concurrent-connections={}", 2 * instances));
     flags.extend(["--max-instance-reuse-count=1", "--max-instance-concurrent-reuse-count=1"].map(str::to_owned));
     flags
 }

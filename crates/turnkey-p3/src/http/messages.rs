@@ -105,7 +105,7 @@ pub(super) fn request_to_send<T: Send + 'static, S: State<T>>(
     let request = Call { name, host, p3 }.take(request)?;
     let Request { method, scheme, authority, path_with_query, headers, options, contents, lease: _ } = request;
     let has_user = authority.as_ref().is_some_and(|authority| authority.as_str().contains('@'));
-    let path_with_query = path_with_query.map(|path| path.to_send(&method));
+    let path_with_query = path_with_query.map(|path| path.into_sendable(&method));
     if has_user || matches!(path_with_query, Some(None)) {
         contents.refuse(&mut store, turnkey_http::ErrorCode::HttpRequestUriInvalid)?;
         return Ok(Err(ErrorCode::HttpRequestUriInvalid));

@@ -174,7 +174,7 @@ impl Path {
     }
 
     /// As it is sent. `None`: it cannot be, and an absolute form least of all: somebody else would answer it.
-    pub(crate) fn to_send(self, method: &CoreMethod) -> Option<PathAndQuery> {
+    pub(crate) fn into_sendable(self, method: &CoreMethod) -> Option<PathAndQuery> {
         match self.as_str().as_bytes() {
             [b'/', ..] => Some(self.path),
             [b'?', ..] => PathAndQuery::try_from(format!("/{}", self.as_str())).ok(),
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn a_path_to_send_begins_with_a_slash() {
         let sent = |written: &str, method: CoreMethod| {
-            Path::parse(written).unwrap().to_send(&method).map(|path| path.as_str().to_owned())
+            Path::parse(written).unwrap().into_sendable(&method).map(|path| path.as_str().to_owned())
         };
         for (written, path) in [("/a?b", "/a?b"), ("?b", "/?b"), ("", "/"), ("//evil/", "//evil/")] {
             assert_eq!(sent(written, CoreMethod::GET).as_deref(), Some(path), "{written}");

@@ -3,7 +3,7 @@
 'use strict';
 
 const EVERY_MS = 1000;
-const POINTS = 120;
+const POINTS = 60;
 const SVG = 'http://www.w3.org/2000/svg';
 
 const element = (id) => document.getElementById(id);

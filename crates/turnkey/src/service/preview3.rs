@@ -126,8 +126,8 @@ impl Worker {
     }
 }
 
-/// Turns that a guest's other tasks get between its answer and the head of the response.
-const TURNS_FOR_A_BODY: u32 = 40;
+/// Turns that a guest's other tasks get between its answer and the head of the response. One that writes a line and ends takes six.
+const TURNS_FOR_A_BODY: u32 = 16;
 
 /// Lets the other tasks of the same guest have a turn each, before anything else happens.
 async fn take_turns() {
@@ -173,8 +173,8 @@ impl AccessorTask<State> for Answering {
         // A small body is mostly there at once, when others of the guest's tasks have had their turn; then one write sends all of
         // it. Nobody waits for one that is not.
         if let Ok(response) = &response {
-            for _turn in 0..TURNS_FOR_A_BODY {
-                if response.body.is_complete() { eprintln!("complete after {_turn}");
+            for _ in 0..TURNS_FOR_A_BODY {
+                if response.body.is_complete() {
                     break;
                 }
                 take_turns().await;
