@@ -7,8 +7,17 @@ use turnkey::Service;
 /// Why an app cannot be loaded, in the words of whoever loads it.
 pub type LoadError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Loads what is served: the components that a request goes through, the app itself the last.
-pub type Load = Box<dyn Fn() -> Result<Vec<Service>, LoadError> + Send + Sync>;
+/// Which version of an app is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// What its files are now.
+    Newest,
+    /// The one that was loaded last, whatever its files are now.
+    Same,
+}
+
+/// Loads what is served, into an engine of its own: the components that a request goes through, the app itself the last.
+pub type Load = Box<dyn Fn(Version) -> Result<Vec<Service>, LoadError> + Send + Sync>;
 
 /// What is served.
 pub struct App {

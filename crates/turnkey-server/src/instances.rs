@@ -21,6 +21,7 @@ use crate::RequestLimits;
 use crate::log::{Fault, Log};
 use crate::metrics::{Met, Metrics};
 use crate::output::Lines;
+use crate::server::MANY;
 use crate::ticker::{TURN, Ticker};
 
 /// How often an idle instance is looked at before it ends, within the time that it may be idle.
@@ -42,6 +43,10 @@ pub(crate) struct Shared {
     pub(crate) ticker: Arc<Ticker>,
     /// Requests that wait for an instance.
     pub(crate) waiting: AtomicU32,
+    /// The most instances that there were of one component since memory was given back last, where they were many.
+    pub(crate) most_instances: AtomicU32,
+    /// That there are many has just been seen.
+    pub(crate) has_grown: Notify,
     /// It has been told to end.
     pub(crate) is_ending: AtomicBool,
 }
@@ -185,7 +190,7 @@ impl Instances {
     /// A place for an instance, as soon as there is one.
     async fn place(&self) -> Result<Place, Failed> {
         let place = |permit| {
-            self.shared.metrics.instance_made();
+            self.count_instance();
             Place { _permit: permit, shared: Arc::clone(&self.shared) }
         };
         if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
@@ -193,6 +198,16 @@ impl Instances {
         }
         let _waiting = self.wait_in_line()?;
         Arc::clone(&self.places).acquire_owned().await.map(place).map_err(|_| Failed::Full)
+    }
+
+    /// One more instance is about to be.
+    fn count_instance(&self) {
+        self.shared.metrics.instance_made();
+        let limit = self.shared.limits.instances;
+        let now = limit.saturating_sub(u32::try_from(self.places.available_permits()).unwrap_or(limit));
+        if now >= MANY && self.shared.most_instances.fetch_max(now, Ordering::Relaxed) < MANY {
+            self.shared.has_grown.notify_one();
+        }
     }
 
     /// A place in the line of those that wait, kept for as long as this is.
@@ -441,7 +456,7 @@ impl Instances {
                 }
             }
         };
-        self.shared.metrics.instance_made();
+        self.count_instance();
         let place = Place { _permit: permit, shared: Arc::clone(&self.shared) };
         let (jobs, queue) = mpsc::unbounded_channel();
         let (slot, state) = (Slot::default(), Arc::<WorkerState>::default());

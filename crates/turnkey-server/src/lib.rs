@@ -20,7 +20,7 @@ mod tls;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-pub use app::{App, Load, LoadError};
+pub use app::{App, Load, LoadError, Version};
 pub use log::AccessLog;
 pub use server::{Error, Server};
 pub use tls::{Tls, TlsError};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use turnkey::ErrorCode;
 use turnkey::Service;
 use turnkey::host::listen::listen_together;
@@ -21,7 +21,7 @@ use crate::log::Log;
 use crate::metrics::{Met, Metrics};
 use crate::ticker::Ticker;
 use crate::tls::Tls;
-use crate::{App, LoadError, Options, admin, connection};
+use crate::{App, LoadError, Options, Version, admin, connection};
 
 /// How often files are looked at that may be written anew.
 const LOOK: Duration = Duration::from_millis(250);
@@ -150,7 +150,7 @@ impl Server {
     /// [`Error::Listen`], [`Error::App`], [`Error::Host`].
     pub fn new(mut options: Options, app: App) -> Result<Self, Error> {
         options.threads = options.threads.max(1);
-        let services = (app.load)().map_err(Error::App)?;
+        let services = (app.load)(Version::Newest).map_err(Error::App)?;
         let listeners = if options.handed_over.is_empty() {
             let address = options.address;
             listen_together(address, options.threads).map_err(|code| Error::Listen(address, code))?
@@ -197,6 +197,7 @@ impl Server {
     /// [`Error::Host`]
     pub fn run(self) -> Result<(), Error> {
         let Server { options, app, listeners, admin, services, executor: main, signals } = self;
+        let app = Arc::new(app);
         let (ticker, ticking) = Ticker::start(options.threads)?;
         ticker.serve(services.clone());
         let metrics = Arc::<Metrics>::default();
@@ -205,6 +206,8 @@ impl Server {
             metrics,
             ticker: Arc::clone(&ticker),
             waiting: AtomicU32::new(0),
+            most_instances: AtomicU32::new(0),
+            has_grown: Notify::new(),
             is_ending: AtomicBool::new(false),
             limits: options.limits.clone(),
         });
@@ -362,9 +365,16 @@ fn serve(
     });
 }
 
+/// Instances at once from which on memory is given back when most of them have gone; and how many of them may be left then.
+pub(crate) const MANY: u32 = 256;
+const LEFT: u32 = 8;
+
+/// How often that is seen before it is done: the next ones may come at once.
+const LOOKS: u32 = 8;
+
 /// What happens between the beginning and the end.
 struct Reload<'a> {
-    app: &'a App,
+    app: &'a Arc<App>,
     shared: &'a Arc<Shared>,
     threads: &'a [Arc<Thread>],
     places: &'a [Arc<Semaphore>],
@@ -376,7 +386,9 @@ impl Reload<'_> {
         let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
         let mut version = self.app.version.as_ref().map(|version| version());
         let mut look = tokio::time::interval(LOOK);
+        let mut looks = 0;
         loop {
+            let mut grown = std::pin::pin!(self.shared.has_grown.notified());
             let told = poll_fn(|context| {
                 if terminate.poll_recv(context).is_ready() || interrupt.poll_recv(context).is_ready() {
                     return Poll::Ready(Told::End);
@@ -384,19 +396,30 @@ impl Reload<'_> {
                 if hang_up.poll_recv(context).is_ready() {
                     return Poll::Ready(Told::Reload);
                 }
-                if version.is_some() && look.poll_tick(context).is_ready() {
+                let has_grown = self.shared.most_instances.load(Ordering::Relaxed) >= MANY;
+                if (version.is_some() || has_grown) && look.poll_tick(context).is_ready() {
                     return Poll::Ready(Told::Look);
                 }
-                Poll::Pending
+                grown.as_mut().poll(context).map(|()| Told::Look)
             });
             match told.await {
                 Told::End => return,
-                Told::Reload => self.reload().await,
+                Told::Reload => self.reload(Version::Newest).await,
                 Told::Look => {
                     let found = self.app.version.as_ref().map(|version| version());
                     if found != version {
                         version = found;
-                        self.reload().await;
+                        self.reload(Version::Newest).await;
+                    }
+                    let most = self.shared.most_instances.load(Ordering::Relaxed);
+                    let is_quiet = most >= MANY && self.shared.metrics.instances() <= u64::from(most / LEFT);
+                    looks = if is_quiet { looks + 1 } else { 0 };
+                    if looks >= LOOKS {
+                        // An engine keeps the memory of instances for the next ones. What so many have used is given back
+                        // with it.
+                        self.shared.most_instances.store(0, Ordering::Relaxed);
+                        self.reload(Version::Same).await;
+                        looks = 0;
                     }
                 }
             }
@@ -404,10 +427,14 @@ impl Reload<'_> {
     }
 
     /// Loads the app anew. Requests that come from now on are its; those that the one before has, stay with that.
-    async fn reload(&self) {
-        let services = match (self.app.load)() {
-            Ok(services) if services.len() == self.places.len() => services,
-            Ok(_) => return self.shared.log.not_reloaded("it is another chain of components"),
+    async fn reload(&self, version: Version) {
+        let app = Arc::clone(self.app);
+        // Compiling takes a while, and others are waited for here.
+        let loaded = tokio::task::spawn_blocking(move || (app.load)(version)).await;
+        let services = match loaded {
+            Ok(Ok(services)) if services.len() == self.places.len() => services,
+            Ok(Ok(_)) => return self.shared.log.not_reloaded("it is another chain of components"),
+            Ok(Err(why)) => return self.shared.log.not_reloaded(&why.to_string()),
             Err(why) => return self.shared.log.not_reloaded(&why.to_string()),
         };
         self.shared.ticker.serve(services.clone());
@@ -416,7 +443,9 @@ impl Reload<'_> {
                 *thread.instances.lock().unwrap_or_else(PoisonError::into_inner) = instances;
             }
         }
-        self.shared.log.reloaded();
+        if version == Version::Newest {
+            self.shared.log.reloaded();
+        }
     }
 }
 

@@ -45,9 +45,11 @@ impl Ticker {
         Ok((ticker, handle))
     }
 
-    /// What is told from now on.
+    /// What is told from now on, besides what still is used of those before.
     pub(crate) fn serve(&self, services: Vec<Service>) {
-        *self.services.lock().unwrap_or_else(PoisonError::into_inner) = services;
+        let mut told = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(Service::is_used);
+        told.extend(services);
     }
 
     /// Nobody goes into a guest any more.

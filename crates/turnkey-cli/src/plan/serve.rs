@@ -1,11 +1,11 @@
 //! A server: what it serves, where, and what holds of each request.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use turnkey::host::programs;
 use turnkey::{Engine, EngineKey, EngineOptions, Limits, Pool, Service};
-use turnkey_server::{AccessLog, App, LoadError, Options, RequestLimits, Tls, TlsError};
+use turnkey_server::{AccessLog, App, LoadError, Options, RequestLimits, Tls, TlsError, Version};
 
 use super::grants::{grants, program_name};
 use super::{cache, program};
@@ -65,17 +65,22 @@ fn tls(typed: &args::Serve) -> Result<Option<Tls>, Message> {
 
 /// What is served, and how it is loaded: again, when it has changed.
 pub(crate) fn app(typed: Arc<args::Serve>) -> Result<App, Message> {
-    let engine = engine(&typed)?;
     let paths: Vec<_> = typed.middleware.iter().chain([&typed.app]).cloned().collect();
     let version = typed.watch.then(|| {
         let paths = paths.clone();
         let stamps = move || paths.iter().flat_map(|path| programs::stamp(path)).collect();
         Box::new(stamps) as Box<dyn Fn() -> Vec<u64> + Send + Sync>
     });
-    let load = move || {
-        let services = paths.iter().enumerate().map(|(place, path)| {
+    let last = Mutex::new(Vec::new());
+    let load = move |version| {
+        let mut programs = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if version == Version::Newest {
+            *programs = paths.iter().map(|path| program::read(path)).collect::<Result<Vec<_>, _>>()?;
+        }
+        let engine = engine(&typed)?;
+        let services = paths.iter().zip(&*programs).enumerate().map(|(place, (path, program))| {
             let is_app = place + 1 == paths.len();
-            service(&typed, &engine, path, is_app).map_err(LoadError::from)
+            service(&typed, &engine, path, program, is_app).map_err(LoadError::from)
         });
         services.collect()
     };
@@ -98,7 +103,7 @@ fn engine(typed: &args::Serve) -> Result<Engine, Message> {
 }
 
 /// One component of the chain.
-fn service(typed: &args::Serve, engine: &Engine, path: &Path, is_app: bool) -> Result<Service, Message> {
+fn service(typed: &args::Serve, engine: &Engine, path: &Path, program: &[u8], is_app: bool) -> Result<Service, Message> {
     let name = path.display().to_string();
     let limits = Limits {
         memory_bytes: Some(typed.limits.max_memory.value),
@@ -108,7 +113,7 @@ fn service(typed: &args::Serve, engine: &Engine, path: &Path, is_app: bool) -> R
         ..Limits::default()
     };
     let grants = grants(&typed.grants, None, vec![program_name(path.as_os_str())], false)?;
-    let guest = engine.load(&program::read(path)?).map_err(|error| Message::of(&name, &error))?;
+    let guest = engine.load(program).map_err(|error| Message::of(&name, &error))?;
     let service = guest.service(grants, limits).map_err(|error| Message::of(&name, &error))?;
     if is_app && service.imports_handler() {
         let name = escaped(&name);

@@ -113,6 +113,12 @@ impl Service {
         self.0.imports_handler
     }
 
+    /// Whether anybody but who asks has it, or an instance of it.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Has the guests that compute look whether others have waited. To be called again and again while any of them runs.
     pub fn tick(&self) {
         self.0.code.engine().increment_epoch();
