@@ -101,6 +101,17 @@ impl Connection {
         std::mem::take(&mut self.came)
     }
 
+    /// All bytes that come until the connection ends, or is silent for a second.
+    pub(crate) fn rest_within_a_second(&mut self) -> Vec<u8> {
+        self.stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        let mut rest = std::mem::take(&mut self.came);
+        let mut piece = [0; 16 << 10];
+        while let Ok(bytes @ 1..) = self.stream.read(&mut piece) {
+            rest.extend_from_slice(&piece[..bytes]);
+        }
+        rest
+    }
+
     /// Waits until bytes have come; what has come by then, of which nothing is taken.
     #[track_caller]
     pub(crate) fn begun(&mut self, words: &str) {

@@ -10,6 +10,7 @@ mod harness;
 mod advisories_of_async;
 mod advisories_of_components;
 mod advisories_of_files;
+mod advisories_of_http;
 mod advisories_of_limits;
 mod async_component;
 mod climber;

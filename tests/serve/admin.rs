@@ -139,6 +139,13 @@ fn what_is_there_now_is_counted_as_long_as_it_is() {
         metrics_when(&server, name, 0.0);
     }
     assert_eq!(number(&self::metrics(&server), "turnkey_failures_total{kind=\"client\"}"), 1.0);
+    // Who goes before there is an answer has had none that went well.
+    let mut gone = server.connect();
+    gone.ask("/sleep");
+    metrics_when(&server, "turnkey_instances", 1.0);
+    drop(gone);
+    metrics_when(&server, "turnkey_requests_total{method=\"GET\",status=\"4xx\"}", 1.0);
+    server.hears("error: GET /sleep: the client has gone (499)");
     server.end();
 }
 

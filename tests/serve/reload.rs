@@ -119,6 +119,7 @@ fn a_new_version_that_cannot_run_leaves_the_old_one_and_a_line_says_why() {
         let folder = Folder::new();
         let app = app(&folder, "p2_http_hello");
         let server = Server::of(serve(&app, flags));
+        server.answers("/", "hello\n");
         let broken = [b"nothing that runs".to_vec(), program("files"), program("p2_http_wait")[..5000].to_vec()];
         for (count, contents) in broken.iter().enumerate() {
             put(&app, contents);

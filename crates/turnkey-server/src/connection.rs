@@ -1,10 +1,11 @@
 //! One connection: which protocol it speaks, and its requests.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{IoSlice, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,13 +14,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
+use turnkey::host::clock::Deadline;
 use turnkey::host::listen::be_prompt;
 
-use crate::dispatch;
+use crate::dispatch::{self, From};
 use crate::server::Thread;
 
 /// What HTTP/2 begins with, where nobody has agreed on it before: RFC 9113, section 3.4.
@@ -39,6 +42,9 @@ const CONNECTION_WINDOW: u32 = 1 << 20;
 /// Streams that a peer has reset and that are not forgotten yet, beyond which the connection ends: who resets what it has asked for
 /// over and over wants something else.
 const RESET_STREAMS: usize = 64;
+
+/// How long a request that had its time may take to be over, before its connection ends.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -123,20 +129,18 @@ pub(crate) async fn serve(thread: Arc<Thread>, stream: TcpStream, peer: SocketAd
 /// Whether a connection begins as HTTP/2 does. What was looked at is still there to be read.
 async fn speaks_http2(stream: &TcpStream) -> bool {
     let mut begin = [0; PREFACE.len()];
-    let mut before = 0;
     loop {
-        match stream.peek(&mut begin).await {
-            Ok(bytes) if bytes > before && PREFACE.starts_with(&begin[..bytes]) && bytes < PREFACE.len() => {
-                before = bytes;
-                // More than was there before does not wake anybody who only looks.
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            Ok(bytes) if bytes < PREFACE.len() && bytes > 0 && PREFACE.starts_with(&begin[..bytes]) => {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            Ok(bytes) => return begin[..bytes] == *PREFACE,
-            Err(_) => return false,
+        let Ok(bytes) = stream.peek(&mut begin).await else { return false };
+        let is_part = (1..PREFACE.len()).contains(&bytes) && PREFACE.starts_with(&begin[..bytes]);
+        if !is_part {
+            return begin[..bytes] == *PREFACE;
         }
+        // Of whoever has gone, nothing more comes.
+        if stream.ready(Interest::READABLE).await.is_ok_and(|ready| ready.is_read_closed()) {
+            return false;
+        }
+        // More than was there before does not wake anybody who only looks.
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -150,13 +154,13 @@ async fn speak(
 ) {
     let io = TokioIo::new(stream);
     let header_timeout = thread.shared.limits.header_timeout;
+    let unfinished = Arc::<Unfinished>::default();
+    let its = Arc::clone(&unfinished);
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let (thread, scheme) = (Arc::clone(&thread), scheme.clone());
+        let (thread, scheme, unfinished) = (Arc::clone(&thread), scheme.clone(), Arc::clone(&its));
         async move {
-            let (shared, instances) = (Arc::clone(&thread.shared), thread.instances());
-            Ok::<_, std::convert::Infallible>(
-                dispatch::answer(shared, thread.number, instances, request, peer, scheme).await,
-            )
+            let from = From { peer, scheme, unfinished };
+            Ok::<_, std::convert::Infallible>(dispatch::answer(&thread, request, from).await)
         }
     });
     if is_http2 {
@@ -170,36 +174,76 @@ async fn speak(
             .keep_alive_interval(PING_AFTER)
             .serve_connection(io, service);
         let connection = std::pin::pin!(connection);
-        until_it_ends(connection, ends, http2::Connection::graceful_shutdown).await;
+        until_it_ends(connection, &unfinished, ends, http2::Connection::graceful_shutdown).await;
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(header_timeout)
             .max_headers(MOST_HEADERS)
             .max_buf_size(READ_BYTES)
-            .pipeline_flush(true)
+            // Not `pipeline_flush`, which would have a large response held here, all of it.
             .serve_connection(io, service);
         let connection = std::pin::pin!(connection);
-        until_it_ends(connection, ends, http1::Connection::graceful_shutdown).await;
+        until_it_ends(connection, &unfinished, ends, http1::Connection::graceful_shutdown).await;
     }
 }
 
-/// Drives a connection; when the server ends, after the requests that it has, so does it.
+/// When the requests of one connection are to be over, the first of them first.
+#[derive(Debug, Default)]
+pub(crate) struct Unfinished(Mutex<VecDeque<Deadline>>);
+
+impl Unfinished {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Deadline>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more: each has as long as any other, and so ends after them.
+    pub(crate) fn begins(&self, end: Deadline) {
+        self.lock().push_back(end);
+    }
+
+    /// One less.
+    pub(crate) fn is_over(&self, end: Deadline) {
+        let mut ends = self.lock();
+        if let Some(place) = ends.iter().position(|its| *its == end) {
+            ends.remove(place);
+        }
+    }
+
+    fn first(&self) -> Option<Deadline> {
+        self.lock().front().copied()
+    }
+}
+
+/// Drives a connection to its end: by itself; when the server ends, after the requests that it has; or when a request had to be over
+/// and is not, because its client does not take what it has asked for.
 async fn until_it_ends<C: Future>(
     mut connection: Pin<&mut C>,
+    unfinished: &Unfinished,
     ends: &mut watch::Receiver<bool>,
     end: fn(Pin<&mut C>),
 ) {
-    {
-        let mut ended = std::pin::pin!(ends.wait_for(|ends| *ends));
-        let over = poll_fn(|context| match connection.as_mut().poll(context) {
-            Poll::Ready(_) => Poll::Ready(true),
-            Poll::Pending => ended.as_mut().poll(context).map(|_| false),
-        });
-        if over.await {
-            return;
+    let mut ended = std::pin::pin!(ends.wait_for(|ends| *ends));
+    let mut is_ending = false;
+    // Set only where a request has to wait: most are over before anybody could.
+    let mut timer: Option<(Deadline, Pin<Box<Sleep>>)> = None;
+    poll_fn(|context| {
+        loop {
+            if connection.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            if is_ending || ended.as_mut().poll(context).is_pending() {
+                break;
+            }
+            is_ending = true;
+            end(connection.as_mut());
         }
-    }
-    end(connection.as_mut());
-    let _ = connection.await;
+        let Some(first) = unfinished.first() else { return Poll::Pending };
+        if timer.as_ref().is_none_or(|(its, _)| *its != first) {
+            let longest = Duration::from_nanos(first.left_ns()).saturating_add(GRACE);
+            timer = Some((first, Box::pin(tokio::time::sleep(longest))));
+        }
+        timer.as_mut().map_or(Poll::Pending, |(_, sleep)| sleep.as_mut().poll(context))
+    })
+    .await;
 }

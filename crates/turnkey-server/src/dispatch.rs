@@ -1,6 +1,7 @@
 //! One request: from its head to the record of it.
 
 use std::fmt::Debug;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,14 +16,17 @@ use turnkey::host::clock::{Deadline, HostClock, now};
 use turnkey::http::{Body, ErrorCode, Refused, Request, Response};
 
 use crate::body::Served;
-use crate::instances::{Failed, Going, Guest, Instances, Shared};
+use crate::connection::Unfinished;
+use crate::instances::{Failed, Going, Guest, Shared};
 use crate::log::Asked;
 use crate::metrics::{Failure, Met};
+use crate::server::Thread;
 
 /// What is left to do of a request while its response goes out. When it is dropped, the request is over.
 pub(crate) struct Answered {
     shared: Arc<Shared>,
     thread: usize,
+    unfinished: Arc<Unfinished>,
     asked: Asked,
     status: StatusCode,
     bytes: u64,
@@ -40,15 +44,19 @@ impl Debug for Answered {
     }
 }
 
+/// Where a request comes from.
+#[derive(Debug)]
+pub(crate) struct From {
+    pub(crate) peer: SocketAddr,
+    pub(crate) scheme: Scheme,
+    /// The requests of its connection.
+    pub(crate) unfinished: Arc<Unfinished>,
+}
+
 /// Answers a request.
-pub(crate) async fn answer(
-    shared: Arc<Shared>,
-    thread: usize,
-    instances: Arc<Instances>,
-    request: http::Request<Incoming>,
-    peer: std::net::SocketAddr,
-    scheme: Scheme,
-) -> http::Response<Served> {
+pub(crate) async fn answer(on: &Thread, request: http::Request<Incoming>, from: From) -> http::Response<Served> {
+    let (shared, instances) = (Arc::clone(&on.shared), on.instances());
+    let From { peer, scheme, unfinished } = from;
     shared.metrics.request_begins();
     let asked = Asked {
         peer,
@@ -59,11 +67,14 @@ pub(crate) async fn answer(
         began_ns: now(HostClock::Monotonic),
     };
     let end = shared.end();
+    unfinished.begins(end);
     let mut answered = Answered {
         shared,
-        thread,
+        thread: on.number,
+        unfinished,
         asked,
-        status: StatusCode::OK,
+        // Until there is another one: the client goes before it has an answer. The number is nginx's for it.
+        status: StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
         bytes: 0,
         going: Going::Nothing,
         end,
@@ -234,12 +245,11 @@ async fn come_to_an_end(shared: Arc<Shared>, thread: usize, mut guest: Guest, en
 
 impl Drop for Answered {
     fn drop(&mut self) {
+        self.unfinished.is_over(self.end);
         let duration_ns = now(HostClock::Monotonic).saturating_sub(self.asked.began_ns);
-        if let (Going::Guest(guest), true, Ok(executor)) = (
-            std::mem::replace(&mut self.going, Going::Nothing),
-            self.is_whole,
-            tokio::runtime::Handle::try_current(),
-        ) {
+        if let (Going::Guest(guest), true, Ok(executor)) =
+            (std::mem::replace(&mut self.going, Going::Nothing), self.is_whole, tokio::runtime::Handle::try_current())
+        {
             // The client has what it asked for; the guest may have more to do.
             executor.spawn(come_to_an_end(Arc::clone(&self.shared), self.thread, guest, self.end));
         }

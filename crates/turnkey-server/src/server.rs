@@ -273,8 +273,11 @@ impl Server {
     }
 }
 
+/// Turns between two looks at connections. Where a guest computes, each of them is a millisecond, and a request takes some looks.
+const TURNS_WITHOUT_LOOK: u32 = 8;
+
 fn executor() -> std::io::Result<Runtime> {
-    Builder::new_current_thread().enable_io().enable_time().build()
+    Builder::new_current_thread().enable_io().enable_time().event_interval(TURNS_WITHOUT_LOOK).build()
 }
 
 /// What a thread takes connections with.
