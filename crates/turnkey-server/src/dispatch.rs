@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::uri::Scheme;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 use turnkey::Limit;
@@ -179,7 +179,13 @@ impl Answered {
     fn refuse(mut self, status: StatusCode, why: &str) -> http::Response<Served> {
         self.has_failed = true;
         self.shared.log.fault(&self.asked, status, Failure::Request, why);
-        self.plain(status)
+        // What comes after it on the connection may be part of it.
+        let is_last = self.asked.version < Version::HTTP_2;
+        let mut response = self.plain(status);
+        if is_last {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
     fn fail(mut self, failed: &Failed) -> http::Response<Served> {

@@ -8,21 +8,21 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use turnkey::host::clock::{Deadline, HostClock, now};
+use turnkey::host::clock::Deadline;
 use turnkey::http::{Body, ErrorCode, Handler, Handling, Outgoing, Request, Response};
 use turnkey::stream::StandardOutput;
-use turnkey::{Ended, Exit, Given, Http, Job, Proxy, Refusal, Service, Slot};
+use turnkey::{Ended, Exit, Given, Http, Job, Proxy, Refusal, Refused, Service, Slot};
 
 use crate::RequestLimits;
 use crate::log::{Fault, Log};
 use crate::metrics::{Met, Metrics};
 use crate::output::Lines;
 use crate::server::MANY;
-use crate::ticker::{TURN, Ticker};
+use crate::ticker::Ticker;
 
 /// How often an idle instance is looked at before it ends, within the time that it may be idle.
 const LOOKS: u32 = 4;
@@ -71,8 +71,8 @@ pub(crate) struct Instances {
     workers: Mutex<Vec<Working>>,
     reuse: u32,
     concurrency: u32,
-    /// A place among the requests of one of the workers has become free.
-    slot_is_free: Notify,
+    /// One of the instances has a place for one more request.
+    request_is_over: Notify,
     is_looked_after: AtomicBool,
 }
 
@@ -88,18 +88,27 @@ struct Kept {
 /// An instance of Preview 3.
 struct Working {
     jobs: mpsc::UnboundedSender<Job>,
-    slot: Slot,
     uses_left: u32,
     looks: u32,
     state: Arc<WorkerState>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct WorkerState {
-    /// It was computing when it was last left.
-    is_computing: AtomicBool,
+    /// The instance's own; each request has one too, for as long as the guest is busy with it.
+    slot: Slot,
+    /// Requests whose response is not out yet.
+    requests: AtomicU32,
+    /// What its guest may still write.
+    left: Arc<AtomicU64>,
+    /// Its turn was over before it had nothing more to do.
+    is_computing: Arc<AtomicBool>,
     /// One of its requests has run out of time.
     is_late: Notify,
+    /// It had several requests when it ended.
+    had_others: AtomicBool,
+    /// Why it ended.
+    fault: Mutex<Option<Fault>>,
 }
 
 /// The place of an instance.
@@ -138,7 +147,7 @@ pub(crate) type Guest = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 pub(crate) enum Going {
     Nothing,
     Guest(Guest),
-    Slot { _slot: Slot },
+    Request { _taken: Requested },
 }
 
 impl Debug for Instances {
@@ -174,7 +183,7 @@ impl Instances {
             workers: Mutex::default(),
             reuse: reuse.max(1),
             concurrency: shared.limits.concurrency.unwrap_or(CONCURRENCY).max(1),
-            slot_is_free: Notify::new(),
+            request_is_over: Notify::new(),
             is_looked_after: AtomicBool::new(false),
         })
     }
@@ -277,7 +286,7 @@ impl Instances {
                 drop(gone);
                 let mut workers = lock(&me.workers);
                 workers.retain_mut(|worker| {
-                    worker.looks = if worker.slot.count() > 1 { 0 } else { worker.looks + 1 };
+                    worker.looks = if worker.state.requests.load(Ordering::Relaxed) > 0 { 0 } else { worker.looks + 1 };
                     worker.looks <= LOOKS
                 });
                 if workers.is_empty() && lock(&me.idle).is_empty() {
@@ -402,34 +411,43 @@ impl Instances {
     async fn answer_beside_others(&self, request: Request, end: Deadline) -> Result<(Response, Going), Failed> {
         // Whoever shares an instance may lose it to another's fault: then it is asked again, alone.
         let again = if self.concurrency > 1 { Again::of(&request) } else { None };
-        match self.ask(request, end, false).await {
-            Err(Failed::Lost) => match again {
-                Some(Again(request)) => self.ask(request, end, true).await,
-                None => Err(Failed::Lost),
-            },
-            answered => answered,
+        match (self.ask(request, end, false).await, again) {
+            (Err(Lost::Beside(_)), Some(Again(request))) => self.ask(request, end, true).await,
+            (answered, _) => answered,
         }
+        .map_err(|lost| match lost {
+            Lost::Beside(fault) | Lost::Alone(fault) => fault.map_or(Failed::Lost, Failed::Fault),
+            Lost::Failed(failed) => failed,
+        })
     }
 
-    async fn ask(&self, request: Request, end: Deadline, alone: bool) -> Result<(Response, Going), Failed> {
-        let (jobs, slot, state) = self.worker(alone).await?;
+    async fn ask(&self, request: Request, end: Deadline, alone: bool) -> Result<(Response, Going), Lost> {
+        let Taken { jobs, taken } = self.worker(alone).await.map_err(Lost::Failed)?;
+        let state = Arc::clone(&taken.state);
+        state.left.store(self.shared.limits.output_bytes, Ordering::Relaxed);
         let (answer, response) = oneshot::channel();
-        let kept = slot.clone();
-        if jobs.send(Job { request, answer, slot }).is_err() {
-            return Err(Failed::Lost);
-        }
-        let mut left = Left { state: Some(state), end, instances: self };
-        let response = response.await;
+        let sent = jobs.send(Job { request, answer, slot: state.slot.clone() });
+        drop(jobs);
+        let mut left = Left { state: Some(Arc::clone(&state)), end, instances: self };
+        let response = if sent.is_ok() { response.await.ok() } else { None };
         left.state = None;
         match response {
-            Ok(Ok(response)) => Ok((response, Going::Slot { _slot: kept })),
-            Ok(Err(code)) => Err(Failed::Code(code)),
-            Err(_) => Err(Failed::Lost),
+            Some(Ok(response)) => Ok((response, Going::Request { _taken: taken })),
+            Some(Err(code)) => Err(Lost::Failed(Failed::Code(code))),
+            None => {
+                let fault = lock(&state.fault).clone();
+                let had_others = state.had_others.load(Ordering::Relaxed);
+                Err(if had_others {
+                    Lost::Beside(fault)
+                } else {
+                    Lost::Alone(fault.or_else(|| Some(Fault::no_response())))
+                })
+            }
         }
     }
 
-    /// An instance that has a place for one more request.
-    async fn worker(&self, alone: bool) -> Result<(mpsc::UnboundedSender<Job>, Slot, Arc<WorkerState>), Failed> {
+    /// An instance that has a place for one more request, and that place.
+    async fn worker(&self, alone: bool) -> Result<Taken, Failed> {
         if !alone && let Some(found) = self.free_worker() {
             return Ok(found);
         }
@@ -439,7 +457,7 @@ impl Instances {
                 let _waiting = self.wait_in_line()?;
                 let mut place = std::pin::pin!(Arc::clone(&self.places).acquire_owned());
                 loop {
-                    let mut free = std::pin::pin!(self.slot_is_free.notified());
+                    let mut free = std::pin::pin!(self.request_is_over.notified());
                     let either = poll_fn(|context| match place.as_mut().poll(context) {
                         Poll::Ready(permit) => Poll::Ready(Some(permit)),
                         Poll::Pending => free.as_mut().poll(context).map(|()| None),
@@ -456,34 +474,43 @@ impl Instances {
                 }
             }
         };
+        let Some(me) = self.me.upgrade() else { return Err(Failed::Lost) };
         self.count_instance();
         let place = Place { _permit: permit, shared: Arc::clone(&self.shared) };
         let (jobs, queue) = mpsc::unbounded_channel();
-        let (slot, state) = (Slot::default(), Arc::<WorkerState>::default());
-        let Some(me) = self.me.upgrade() else { return Err(Failed::Lost) };
-        tokio::spawn(me.work(queue, slot.clone(), Arc::clone(&state), place));
-        let taken = slot.clone();
+        let (given, left) = self.given();
+        let state = Arc::new(WorkerState {
+            slot: Slot::default(),
+            requests: AtomicU32::new(0),
+            left,
+            is_computing: Arc::default(),
+            is_late: Notify::new(),
+            had_others: AtomicBool::new(false),
+            fault: Mutex::default(),
+        });
+        tokio::spawn(Arc::clone(&me).work(queue, Arc::clone(&state), given, place));
         let uses_left = self.reuse - 1;
         if !alone && uses_left > 0 {
-            let working = Working { jobs: jobs.clone(), slot, uses_left, looks: 0, state: Arc::clone(&state) };
+            let working = Working { jobs: jobs.clone(), uses_left, looks: 0, state: Arc::clone(&state) };
             lock(&self.workers).push(working);
             self.look_after();
         }
-        Ok((jobs, taken, state))
+        Ok(Taken { jobs, taken: Requested::new(me, state) })
     }
 
-    fn free_worker(&self) -> Option<(mpsc::UnboundedSender<Job>, Slot, Arc<WorkerState>)> {
-        // The instance's own two: of whoever hands out, and of its task.
-        let most = self.concurrency.saturating_add(2);
+    fn free_worker(&self) -> Option<Taken> {
+        let me = self.me.upgrade()?;
         let mut workers = lock(&self.workers);
         workers.retain(|worker| !worker.jobs.is_closed());
-        let place = workers
-            .iter()
-            .position(|worker| worker.slot.count() < most && !worker.state.is_computing.load(Ordering::Relaxed))?;
+        let has_room = |worker: &Working| {
+            let requests = worker.state.requests.load(Ordering::Relaxed);
+            requests < self.concurrency && !worker.state.is_computing.load(Ordering::Relaxed)
+        };
+        let place = workers.iter().position(has_room)?;
         let worker = &mut workers[place];
         worker.uses_left -= 1;
         worker.looks = 0;
-        let found = (worker.jobs.clone(), worker.slot.clone(), Arc::clone(&worker.state));
+        let found = Taken { jobs: worker.jobs.clone(), taken: Requested::new(me, Arc::clone(&worker.state)) };
         if worker.uses_left == 0 {
             workers.swap_remove(place);
         }
@@ -494,43 +521,86 @@ impl Instances {
     async fn work(
         self: Arc<Self>,
         mut jobs: mpsc::UnboundedReceiver<Job>,
-        slot: Slot,
         state: Arc<WorkerState>,
+        given: Given,
         place: Place,
     ) {
-        let (given, _left) = self.given();
+        let me = Weak::clone(&self.me);
+        let refused: Refused = Arc::new(move |refusals| {
+            if let Some(me) = me.upgrade() {
+                me.note(&refusals);
+            }
+        });
         let working = async {
-            match self.service.worker(given).await? {
-                Ok(mut worker) => worker.work(&mut jobs, &slot).await,
+            match self.service.worker(given, Arc::clone(&state.is_computing)).await? {
+                Ok(mut worker) => worker.work(&mut jobs, &state.slot, refused).await,
                 Err(ended) => Ok(ended),
             }
         };
         let mut working = std::pin::pin!(working);
-        let polled = |context: &mut Context<'_>| {
-            let inside = self.shared.ticker.enter(self.thread);
-            let before_ns = now(HostClock::Monotonic);
-            let polled = working.as_mut().poll(context);
-            drop(inside);
-            // One that has used up its turn is not asked to do still more.
-            let computes = u128::from(now(HostClock::Monotonic) - before_ns) >= TURN.as_nanos() / 2;
-            state.is_computing.store(computes, Ordering::Relaxed);
-            polled
-        };
-        let late = async {
+        let mut late = std::pin::pin!(async {
             state.is_late.notified().await;
             tokio::time::sleep(GRACE).await;
-        };
-        let (mut polled, mut late) = (polled, std::pin::pin!(late));
-        let ended = poll_fn(|context| match polled(context) {
-            Poll::Ready(ended) => Poll::Ready(Some(ended)),
-            Poll::Pending => late.as_mut().poll(context).map(|()| None),
+        });
+        let ended = poll_fn(|context| {
+            // Set again if its turn ends before it has nothing more to do.
+            state.is_computing.store(false, Ordering::Relaxed);
+            let inside = self.shared.ticker.enter(self.thread);
+            let polled = working.as_mut().poll(context);
+            drop(inside);
+            match polled {
+                Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                Poll::Pending => late.as_mut().poll(context).map(|()| None),
+            }
         })
         .await;
+        let requests = state.requests.load(Ordering::Relaxed);
+        state.had_others.store(requests > 1, Ordering::Relaxed);
         if let Some(Err(fault)) = ended.map(|ended| self.fault_of(ended)) {
-            self.shared.log.fault_of_instance(&fault);
+            if requests == 0 {
+                self.shared.log.fault_of_instance(&fault);
+            }
+            // Whoever waits for an answer says what has become of it.
+            *lock(&state.fault) = Some(fault);
         }
         drop(place);
-        self.slot_is_free.notify_waiters();
+        self.request_is_over.notify_waiters();
+    }
+}
+
+/// Why a request of an instance that may have others has no answer.
+enum Lost {
+    /// The instance ended when it had others too: nobody knows whose fault it was.
+    Beside(Option<Fault>),
+    /// It ended when it had this one alone.
+    Alone(Option<Fault>),
+    /// It still goes on, or there is none.
+    Failed(Failed),
+}
+
+/// A place for a request, and where it goes.
+struct Taken {
+    jobs: mpsc::UnboundedSender<Job>,
+    taken: Requested,
+}
+
+/// A request of an instance, until all of its response is out.
+pub(crate) struct Requested {
+    instances: Arc<Instances>,
+    state: Arc<WorkerState>,
+}
+
+impl Requested {
+    fn new(instances: Arc<Instances>, state: Arc<WorkerState>) -> Self {
+        state.requests.fetch_add(1, Ordering::Relaxed);
+        Requested { instances, state }
+    }
+}
+
+impl Drop for Requested {
+    fn drop(&mut self) {
+        self.state.requests.fetch_sub(1, Ordering::Relaxed);
+        self.instances.request_is_over.notify_one();
     }
 }
 

@@ -51,7 +51,7 @@ pub use error::Error;
 pub use guest::Guest;
 pub use key::EngineKey;
 pub use outcome::{Exit, Outcome, Trapped};
-pub use service::{Ended, Given, Http, Job, Proxy, Service, Slot, Worker};
+pub use service::{Ended, Given, Http, Job, Proxy, Refused, Service, Slot, Worker};
 pub use turnkey_core::audit::Refusal;
 pub use turnkey_core::clocks::ClockGrant;
 pub use turnkey_core::filesystem::Access;

@@ -18,7 +18,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use wasmtime::{Store, UpdateDeadline};
 
 pub use preview2::Proxy;
-pub use preview3::{Job, Slot, Worker};
+pub use preview3::{Job, Refused, Slot, Worker};
 
 use crate::component;
 use crate::error::Error;

@@ -3,14 +3,15 @@
 use std::fmt::Debug;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
 
 use tokio::sync::{Notify, mpsc, oneshot};
+use turnkey_core::audit::Refusal;
 use turnkey_http::{ErrorCode, Request, Response};
 use turnkey_p3::http::Handle;
 use wasmtime::component::{Accessor, AccessorTask};
-use wasmtime::{AsContextMut, Store};
+use wasmtime::{AsContextMut, Store, UpdateDeadline};
 
 use super::{Ended, Given, Service};
 use crate::component::{entered, rest};
@@ -27,6 +28,9 @@ pub struct Job {
     /// Its place, kept until the request is over.
     pub slot: Slot,
 }
+
+/// Is told what was refused to a guest.
+pub type Refused = Arc<dyn Fn(Vec<Refusal>) + Send + Sync>;
 
 /// How many requests an instance has. A clone is another one.
 #[derive(Debug)]
@@ -87,12 +91,17 @@ impl Debug for Worker {
 }
 
 impl Service {
-    /// Makes an instance. What it starts with may already wait; dropping this ends it.
+    /// Makes an instance. What it starts with may already wait; dropping this ends it. `computes` is set whenever its turn is over
+    /// before it has nothing more to do.
     ///
     /// # Errors
     /// [`Error::Engine`]: there is no more room. `Ok(Err(_))`: it did not come to its start.
-    pub async fn worker(&self, given: Given) -> Result<Result<Worker, Ended>, Error> {
+    pub async fn worker(&self, given: Given, computes: Arc<AtomicBool>) -> Result<Result<Worker, Ended>, Error> {
         let mut store = self.store(given);
+        store.epoch_deadline_callback(move |_| {
+            computes.store(true, Ordering::Relaxed);
+            Ok(UpdateDeadline::Yield(1))
+        });
         let made = async {
             let instance = self.0.pre.instantiate_async(&mut store).await?;
             instance.get_typed_func(&mut store, &self.0.handle)
@@ -111,11 +120,16 @@ impl Worker {
     ///
     /// # Errors
     /// [`Error::Engine`]
-    pub async fn work(&mut self, jobs: &mut mpsc::UnboundedReceiver<Job>, own: &Slot) -> Result<Ended, Error> {
+    pub async fn work(
+        &mut self,
+        jobs: &mut mpsc::UnboundedReceiver<Job>,
+        own: &Slot,
+        refused: Refused,
+    ) -> Result<Ended, Error> {
         let handle = self.handle;
         let worked = self.store.run_concurrent(async |accessor| {
             while let Some(job) = jobs.recv().await {
-                accessor.spawn(Answering { job, handle })?;
+                accessor.spawn(Answering { job, handle, refused: Arc::clone(&refused) })?;
             }
             own.be_alone().await;
             rest(accessor).await;
@@ -146,11 +160,12 @@ async fn take_turns() {
 struct Answering {
     job: Job,
     handle: Handle,
+    refused: Refused,
 }
 
 impl AccessorTask<State> for Answering {
     async fn run(self, accessor: &Accessor<State>) -> wasmtime::Result<()> {
-        let Answering { job: Job { request, mut answer, slot }, handle } = self;
+        let Answering { job: Job { request, mut answer, slot }, handle, refused } = self;
         let request = accessor.with(|mut access| turnkey_p3::http::incoming(access.data_mut().preview3(), request))?;
         let mut call = std::pin::pin!(handle.call_concurrent(accessor, (request,)));
         // Nobody may be left to hear the answer: the task goes on all the same, and only its place is given back early.
@@ -165,6 +180,10 @@ impl AccessorTask<State> for Answering {
             }
         });
         let (answered,) = answered.await.map_err(entered)?;
+        let refusals = accessor.with(|mut access| access.data_mut().core.audit.take().0);
+        if !refusals.is_empty() {
+            refused(refusals);
+        }
         let response = match answered {
             Ok(response) => Ok(accessor
                 .with(|mut access| turnkey_p3::http::outgoing(access.as_context_mut(), State::preview3, response))?),
