@@ -187,8 +187,7 @@ impl Response {
     /// [`ErrorCode::HttpResponseHeaderSectionSize`]
     pub fn from_network<B: Into<Body>>(response: http::Response<B>) -> Result<Self, ErrorCode> {
         let (parts, body) = response.into_parts();
-        let headers =
-            Fields::received(parts.headers).map_err(|_| ErrorCode::HttpResponseHeaderSectionSize(None))?;
+        let headers = Fields::received(parts.headers).map_err(|_| ErrorCode::HttpResponseHeaderSectionSize(None))?;
         headers.content_length()?;
         Ok(Response { status: parts.status, headers: Arc::new(headers), body: body.into() })
     }

@@ -431,10 +431,12 @@ impl Instances {
         let mut left = Left { state: Some(Arc::clone(&state)), end, instances: self };
         let response = if sent.is_ok() { response.await.ok() } else { None };
         left.state = None;
+        // An answer whose body ended with its instance is none: nobody has seen anything of it.
+        let is_gone = |response: &Response| response.body.failure().is_some() && lock(&state.fault).is_some();
         match response {
-            Some(Ok(response)) => Ok((response, Going::Request { _taken: taken })),
+            Some(Ok(response)) if !is_gone(&response) => Ok((response, Going::Request { _taken: taken })),
             Some(Err(code)) => Err(Lost::Failed(Failed::Code(code))),
-            None => {
+            Some(Ok(_)) | None => {
                 let fault = lock(&state.fault).clone();
                 let had_others = state.had_others.load(Ordering::Relaxed);
                 Err(if had_others {

@@ -60,8 +60,8 @@ pub use turnkey_core::limits::Limit;
 pub use turnkey_core::random::RandomGrant;
 pub use turnkey_core::sockets::{NetworkGrants, SocketGrant, TcpListener};
 pub use turnkey_core::stream::{self, StreamGrant};
-pub use turnkey_http as http;
 pub use turnkey_core::{ErrorCode, Grants, Limits, host};
+pub use turnkey_http as http;
 pub use turnkey_http::has_certificates;
 pub use world::{Form, Import, Missing, Provider, Start, World};
 

@@ -191,7 +191,9 @@ impl World {
 
     /// Whether it reaches others by HTTP.
     pub(crate) fn imports_http(&self) -> bool {
-        self.imports.iter().any(|import| Known::of(&import.module).is_some_and(|known| known.name.starts_with("wasi:http/")))
+        self.imports
+            .iter()
+            .any(|import| Known::of(&import.module).is_some_and(|known| known.name.starts_with("wasi:http/")))
     }
 
     /// Whether it passes requests on to another handler.

@@ -48,8 +48,10 @@ pub(super) fn serve(typed: args::Serve) -> Result<ExitCode, Message> {
 
 fn failed(typed: &args::Serve, error: Error) -> Message {
     match error {
-        Error::Listen(address, code) => Message::new(exit::FAILED, format!("cannot listen on {address}: {}", words(code)))
-            .hint(format!("another one, as in `--addr {}:0`, or end who listens there", address.ip())),
+        Error::Listen(address, code) => {
+            Message::new(exit::FAILED, format!("cannot listen on {address}: {}", words(code)))
+                .hint(format!("another one, as in `--addr {}:0`, or end who listens there", address.ip()))
+        }
         // It is worded already.
         Error::App(why) => match why.downcast::<Message>() {
             Ok(message) => *message,

@@ -103,7 +103,13 @@ fn engine(typed: &args::Serve) -> Result<Engine, Message> {
 }
 
 /// One component of the chain.
-fn service(typed: &args::Serve, engine: &Engine, path: &Path, program: &[u8], is_app: bool) -> Result<Service, Message> {
+fn service(
+    typed: &args::Serve,
+    engine: &Engine,
+    path: &Path,
+    program: &[u8],
+    is_app: bool,
+) -> Result<Service, Message> {
     let name = path.display().to_string();
     let limits = Limits {
         memory_bytes: Some(typed.limits.max_memory.value),

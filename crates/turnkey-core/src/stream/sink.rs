@@ -70,7 +70,9 @@ impl Sink {
     pub fn interest(&self) -> Interest {
         match self {
             Sink::Standard(StandardOutput::Host(stream)) => stream.interest(Ready::Write),
-            Sink::Standard(StandardOutput::Null | StandardOutput::Drain(_)) | Sink::File { .. } | Sink::Append(_) => Interest::Now,
+            Sink::Standard(StandardOutput::Null | StandardOutput::Drain(_)) | Sink::File { .. } | Sink::Append(_) => {
+                Interest::Now
+            }
             Sink::Connection(connection) => Interest::Descriptor(connection.shared(), Ready::Write),
             Sink::Drain(drain) => Interest::Event(Arc::<dyn Drain>::clone(drain)),
         }

@@ -88,7 +88,8 @@ impl Service {
             name: "wasi:http/incoming-handler#handle` or `wasi:http/handler#handle".to_owned(),
             exports: loaded.world.exports.clone(),
         };
-        let (Code::Component { component, is_async }, Some((export, http))) = (&loaded.code, loaded.world.http()) else {
+        let (Code::Component { component, is_async }, Some((export, http))) = (&loaded.code, loaded.world.http())
+        else {
             return Err(no_export());
         };
         let engine = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
@@ -98,7 +99,15 @@ impl Service {
         let handle = find(component, export).ok_or_else(no_export)?;
         let opened = Opened::new(grants).map_err(Error::Grant)?;
         let imports_handler = loaded.world.imports_http_handler();
-        Ok(Service(Arc::new(Prepared { code: loaded.code.clone(), pre, handle, http, opened, limits, imports_handler })))
+        Ok(Service(Arc::new(Prepared {
+            code: loaded.code.clone(),
+            pre,
+            handle,
+            http,
+            opened,
+            limits,
+            imports_handler,
+        })))
     }
 
     /// Which requests it takes, and how.
