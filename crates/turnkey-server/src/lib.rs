@@ -73,7 +73,7 @@ impl Default for RequestLimits {
     fn default() -> Self {
         RequestLimits {
             timeout: Duration::from_secs(30),
-            instances: 1000,
+            instances: 512,
             queue: 1000,
             reuse: None,
             concurrency: None,

@@ -212,7 +212,7 @@ pub(crate) struct RequestLimits {
     #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = "1MiB")]
     pub(crate) max_output_bytes: units::Written<u64>,
     /// Instances at once
-    #[arg(long, value_name = "N", default_value = "1000")]
+    #[arg(long, value_name = "N", default_value = "512")]
     pub(crate) max_instances: std::num::NonZeroU32,
     /// Connections at once
     #[arg(long, value_name = "N", default_value = "10000")]
