@@ -146,7 +146,7 @@ fn a_connection_that_ends_in_the_middle_of_its_beginning_is_over() {
 fn the_limits_are_told_when_the_server_begins() {
     let server = Server::start("p2_http_hello", ["--timeout", "7s", "--max-memory", "77MiB", "--queue", "7"]);
     let said = server.end();
-    for words in ["--timeout 7s", "--max-memory 77MiB", "--queue 7", "--max-instances 1000"] {
+    for words in ["--timeout 7s", "--max-memory 77MiB", "--queue 7", "--max-instances 512"] {
         assert!(said.contains(words), "{said}");
     }
 }

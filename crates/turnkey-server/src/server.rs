@@ -14,6 +14,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use turnkey::ErrorCode;
 use turnkey::Service;
 use turnkey::host::listen::listen_together;
+use turnkey::host::process;
 use turnkey::http::{Client, Handler, Outgoing};
 
 use crate::instances::{Instances, Shared};
@@ -375,6 +376,9 @@ const LEFT: u32 = 8;
 /// How often that is seen before it is done: the next ones may come at once.
 const LOOKS: u32 = 8;
 
+/// How often it is looked, after a reload, whether what was there before is still used.
+const SETTLING: u32 = 240;
+
 /// What happens between the beginning and the end.
 struct Reload<'a> {
     app: &'a Arc<App>,
@@ -389,7 +393,7 @@ impl Reload<'_> {
         let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
         let mut version = self.app.version.as_ref().map(|version| version());
         let mut look = tokio::time::interval(LOOK);
-        let mut looks = 0;
+        let (mut looks, mut settling) = (0, 0);
         loop {
             let mut grown = std::pin::pin!(self.shared.has_grown.notified());
             let told = poll_fn(|context| {
@@ -400,19 +404,27 @@ impl Reload<'_> {
                     return Poll::Ready(Told::Reload);
                 }
                 let has_grown = self.shared.most_instances.load(Ordering::Relaxed) >= MANY;
-                if (version.is_some() || has_grown) && look.poll_tick(context).is_ready() {
+                if (version.is_some() || has_grown || settling > 0) && look.poll_tick(context).is_ready() {
                     return Poll::Ready(Told::Look);
                 }
                 grown.as_mut().poll(context).map(|()| Told::Look)
             });
             match told.await {
                 Told::End => return,
-                Told::Reload => self.reload(Version::Newest).await,
+                Told::Reload => {
+                    self.reload(Version::Newest).await;
+                    settling = SETTLING;
+                }
                 Told::Look => {
                     let found = self.app.version.as_ref().map(|version| version());
                     if found != version {
                         version = found;
                         self.reload(Version::Newest).await;
+                        settling = SETTLING;
+                    }
+                    settling = settling.saturating_sub(1);
+                    if settling > 0 && self.shared.ticker.forget() {
+                        process::give_memory_back();
                     }
                     let most = self.shared.most_instances.load(Ordering::Relaxed);
                     let is_quiet = most >= MANY && self.shared.metrics.instances() <= u64::from(most / LEFT);
@@ -422,7 +434,7 @@ impl Reload<'_> {
                         // with it.
                         self.shared.most_instances.store(0, Ordering::Relaxed);
                         self.reload(Version::Same).await;
-                        looks = 0;
+                        (looks, settling) = (0, SETTLING);
                     }
                 }
             }

@@ -45,11 +45,17 @@ impl Ticker {
         Ok((ticker, handle))
     }
 
-    /// What is told from now on, besides what still is used of those before.
+    /// What is told from now on, besides what was before.
     pub(crate) fn serve(&self, services: Vec<Service>) {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner).extend(services);
+    }
+
+    /// Forgets what nobody else has any more; whether it was anything.
+    pub(crate) fn forget(&self) -> bool {
         let mut told = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = told.len();
         told.retain(Service::is_used);
-        told.extend(services);
+        told.len() < before
     }
 
     /// Nobody goes into a guest any more.
