@@ -246,7 +246,7 @@ impl Server {
                 .spawn(move || runtime.block_on(taking.run(thread, its, handed)))?;
             handles.push(handle);
         }
-        drop(listeners);
+        drop((listeners, services));
         drop(ends);
         main.block_on(async {
             if let Some(admin) = admin {
