@@ -125,7 +125,11 @@ fn what_is_longer_than_it_said_does_not_run_into_the_next_response() {
         let mut connection = server.connect();
         connection.ask("/long");
         connection.ask("/ok");
-        let first = connection.answer().expect("a response begins");
+        // Nothing of it may have come before it was seen to be wrong; then the connection has ended, and nothing runs into anything.
+        let Some(first) = connection.answer() else {
+            server.end();
+            continue;
+        };
         if first.status == 200 {
             assert_eq!(first.header("content-length"), Some("5"), "{app}");
             assert!(b"01234".starts_with(&first.body), "{app}: {first:?}");

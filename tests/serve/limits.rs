@@ -32,7 +32,8 @@ fn who_finds_no_instance_and_no_place_in_line_is_told_to_come_back() {
 #[test]
 fn who_has_a_place_in_line_waits_and_the_next_one_does_not() {
     for app in ["p2_http_wait", "p3_http_wait"] {
-        let server = Server::start(app, ["--max-instances", "1", "--queue", "1", "--concurrency", "1"]);
+        let flags = ["--max-instances", "1", "--queue", "1", "--concurrency", "1", "--threads", "1"];
+        let server = Server::start(app, flags);
         server.answers("/", "waited\n");
         let mut first = server.connect();
         first.ask("/?ms=1500");

@@ -118,10 +118,18 @@ pub(crate) async fn serve(thread: Arc<Thread>, stream: TcpStream, peer: SocketAd
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         speak(thread, Stream::Tls(Box::new(stream)), peer, Scheme::HTTPS, is_http2, &mut ends).await;
     } else {
-        let Ok(is_http2) = tokio::time::timeout(thread.shared.limits.header_timeout, speaks_http2(&stream)).await
-        else {
-            return;
+        let begins = tokio::time::timeout(thread.shared.limits.header_timeout, speaks_http2(&stream));
+        let mut begins = std::pin::pin!(begins);
+        // One on which nothing has come yet ends with the server.
+        let begun = {
+            let mut ended = std::pin::pin!(ends.wait_for(|ends| *ends));
+            poll_fn(|context| match begins.as_mut().poll(context) {
+                Poll::Ready(begun) => Poll::Ready(begun.ok()),
+                Poll::Pending => ended.as_mut().poll(context).map(|_| None),
+            })
+            .await
         };
+        let Some(is_http2) = begun else { return };
         speak(thread, Stream::Plain(stream), peer, Scheme::HTTP, is_http2, &mut ends).await;
     }
 }
