@@ -118,10 +118,10 @@ pub(crate) async fn serve(thread: Arc<Thread>, stream: TcpStream, peer: SocketAd
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         speak(thread, Stream::Tls(Box::new(stream)), peer, Scheme::HTTPS, is_http2, &mut ends).await;
     } else {
-        let begins = tokio::time::timeout(thread.shared.limits.header_timeout, speaks_http2(&stream));
-        let mut begins = std::pin::pin!(begins);
         // One on which nothing has come yet ends with the server.
         let begun = {
+            let begins = tokio::time::timeout(thread.shared.limits.header_timeout, speaks_http2(&stream));
+            let mut begins = std::pin::pin!(begins);
             let mut ended = std::pin::pin!(ends.wait_for(|ends| *ends));
             poll_fn(|context| match begins.as_mut().poll(context) {
                 Poll::Ready(begun) => Poll::Ready(begun.ok()),
