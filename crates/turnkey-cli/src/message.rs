@@ -142,6 +142,13 @@ fn no_export(app: &str, name: &str, exports: &[String]) -> Message {
     if exports.is_empty() {
         return message.hint("it exports no functions at all");
     }
+    let exports_any = |named: fn(&str) -> bool| exports.iter().any(|export| named(export));
+    if name == "wasi:cli/run" && exports_any(|export| export.starts_with("wasi:http/") && export.ends_with("#handle")) {
+        return message.hint(format!("it answers HTTP requests: `turnkey serve {app}`"));
+    }
+    if name.starts_with("wasi:http/") && exports_any(|export| export == "_start" || export.ends_with("#run")) {
+        return message.hint(format!("it is a command: `turnkey run {app}`"));
+    }
     let names: Vec<String> = exports.iter().take(SHOWN).map(|name| format!("`{}`", escaped(name))).collect();
     let more = if exports.len() > SHOWN { " …" } else { "" };
     message.hint(format!("`--invoke NAME` calls one of its functions: {}{more}", names.join(", ")))

@@ -31,6 +31,9 @@ const LOOKS: u32 = 4;
 const REUSE: u32 = 128;
 const CONCURRENCY: u32 = 16;
 
+/// Turns of an instance, one after the other, after which its other requests are asked again of another one.
+const STUCK_TURNS: u32 = 50;
+
 /// What is left to a worker's other requests when one of them has run out of time.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -105,6 +108,8 @@ struct WorkerState {
     is_computing: Arc<AtomicBool>,
     /// One of its requests has run out of time.
     is_late: Notify,
+    /// It has computed for many turns without a pause.
+    is_stuck: Notify,
     /// It had several requests when it ended.
     had_others: AtomicBool,
     /// Why it ended.
@@ -411,8 +416,8 @@ impl Instances {
     async fn answer_beside_others(&self, request: Request, end: Deadline) -> Result<(Response, Going), Failed> {
         // Whoever shares an instance may lose it to another's fault: then it is asked again, alone.
         let again = if self.concurrency > 1 { Again::of(&request) } else { None };
-        match (self.ask(request, end, false).await, again) {
-            (Err(Lost::Beside(_)), Some(Again(request))) => self.ask(request, end, true).await,
+        match (self.ask(request, end, false, again.is_some()).await, again) {
+            (Err(Lost::Beside(_)), Some(Again(request))) => self.ask(request, end, true, false).await,
             (answered, _) => answered,
         }
         .map_err(|lost| match lost {
@@ -421,15 +426,29 @@ impl Instances {
         })
     }
 
-    async fn ask(&self, request: Request, end: Deadline, alone: bool) -> Result<(Response, Going), Lost> {
+    /// Asks an instance, which may have others, or one of its own. Where it may be asked `again`, one that computes and computes is
+    /// not waited for.
+    async fn ask(&self, request: Request, end: Deadline, alone: bool, again: bool) -> Result<(Response, Going), Lost> {
         let Taken { jobs, taken } = self.worker(alone).await.map_err(Lost::Failed)?;
         let state = Arc::clone(&taken.state);
         state.left.store(self.shared.limits.output_bytes, Ordering::Relaxed);
         let (answer, response) = oneshot::channel();
-        let sent = jobs.send(Job { request, answer, slot: state.slot.clone() });
+        let slot = Arc::new(state.slot.clone());
+        let mut left = Left { busy: Arc::downgrade(&slot), state: Some(Arc::clone(&state)), end, instances: self };
+        let sent = jobs.send(Job { request, answer, slot });
         drop(jobs);
-        let mut left = Left { state: Some(Arc::clone(&state)), end, instances: self };
-        let response = if sent.is_ok() { response.await.ok() } else { None };
+        let mut response = response;
+        let mut stuck = std::pin::pin!(state.is_stuck.notified());
+        let response = poll_fn(|context| match Pin::new(&mut response).poll(context) {
+            Poll::Ready(response) => Poll::Ready(Some(response.ok())),
+            Poll::Pending if again => stuck.as_mut().poll(context).map(|()| None),
+            Poll::Pending => Poll::Pending,
+        });
+        let response = match if sent.is_ok() { response.await } else { Some(None) } {
+            Some(response) => response,
+            // What it does for this request, it does for nobody: until its time is up.
+            None => return Err(Lost::Beside(None)),
+        };
         left.state = None;
         // An answer whose body ended with its instance is none: nobody has seen anything of it.
         let is_gone = |response: &Response| response.body.failure().is_some() && lock(&state.fault).is_some();
@@ -487,6 +506,7 @@ impl Instances {
             left,
             is_computing: Arc::default(),
             is_late: Notify::new(),
+            is_stuck: Notify::new(),
             had_others: AtomicBool::new(false),
             fault: Mutex::default(),
         });
@@ -544,12 +564,22 @@ impl Instances {
             state.is_late.notified().await;
             tokio::time::sleep(GRACE).await;
         });
+        let mut turns = 0;
         let ended = poll_fn(|context| {
             // Set again if its turn ends before it has nothing more to do.
             state.is_computing.store(false, Ordering::Relaxed);
             let inside = self.shared.ticker.enter(self.thread);
             let polled = working.as_mut().poll(context);
             drop(inside);
+            turns = if state.is_computing.load(Ordering::Relaxed) { turns + 1 } else { 0 };
+            if turns == STUCK_TURNS {
+                lock(&self.workers).retain(|worker| !Arc::ptr_eq(&worker.state, &state));
+                state.is_stuck.notify_waiters();
+            }
+            if turns >= STUCK_TURNS && state.requests.load(Ordering::Relaxed) == 0 {
+                // Nobody waits for what it computes.
+                state.is_late.notify_one();
+            }
             match polled {
                 Poll::Ready(ended) => Poll::Ready(Some(ended)),
                 Poll::Pending => late.as_mut().poll(context).map(|()| None),
@@ -606,21 +636,36 @@ impl Drop for Requested {
     }
 }
 
-/// Whoever waits for an answer of an instance that others use too. One that lets a request run out of time is not used any
-/// further; that a client has gone says nothing of it.
+/// Whoever waits for an answer of an instance that others use too. When nobody waits any more, and the guest still has to do with it
+/// when its time is up, the instance is not used any further.
 struct Left<'a> {
     state: Option<Arc<WorkerState>>,
+    /// There for as long as the guest has to do with the request.
+    busy: Weak<Slot>,
     end: Deadline,
     instances: &'a Instances,
 }
 
 impl Drop for Left<'_> {
     fn drop(&mut self) {
-        if let Some(state) = &self.state
-            && self.end.left_ns() == 0
-        {
-            lock(&self.instances.workers).retain(|worker| !Arc::ptr_eq(&worker.state, state));
+        let (Some(state), Some(instances)) = (self.state.take(), self.instances.me.upgrade()) else { return };
+        let give_up = move |state: &Arc<WorkerState>| {
+            lock(&instances.workers).retain(|worker| !Arc::ptr_eq(&worker.state, state));
             state.is_late.notify_one();
+        };
+        if self.end.left_ns() == 0 {
+            give_up(&state);
+            return;
+        }
+        // The client has gone, or is answered by another instance.
+        let (busy, left) = (Weak::clone(&self.busy), Duration::from_nanos(self.end.left_ns()));
+        if let Ok(executor) = tokio::runtime::Handle::try_current() {
+            executor.spawn(async move {
+                tokio::time::sleep(left).await;
+                if busy.strong_count() > 0 {
+                    give_up(&state);
+                }
+            });
         }
     }
 }

@@ -189,6 +189,12 @@ impl World {
         named(Http::Preview3, "wasi:http/handler").or_else(|| named(Http::Preview2, "wasi:http/incoming-handler"))
     }
 
+    /// Whether it answers HTTP requests, and by which generation: `turnkey serve` runs it then.
+    #[must_use]
+    pub fn answers_http(&self) -> Option<Http> {
+        self.http().map(|(_, http)| http)
+    }
+
     /// Whether it reaches others by HTTP.
     pub(crate) fn imports_http(&self) -> bool {
         self.imports

@@ -189,6 +189,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "TIME", value_parser = units::time, default_value = "30s", help_heading = "Server")]
     pub(crate) grace: units::Written<Duration>,
     /// The program: a component of `wasi:http`
+    #[arg(help_heading = "Arguments")]
     pub(crate) app: PathBuf,
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use turnkey::{Engine, EngineKey, EngineOptions, Form, Import, Provider, Start, World, preview1, preview2, preview3};
+use turnkey::{
+    Engine, EngineKey, EngineOptions, Form, Http, Import, Provider, Start, World, preview1, preview2, preview3,
+};
 
 use super::progress;
 use crate::args;
@@ -49,7 +51,7 @@ fn report(app: &str, bytes: usize, world: &World) -> String {
             let _ = writeln!(report, "  {}{}", escaped(&import.import), nearest.unwrap_or_default());
         }
     }
-    if world.start == Start::Reactor && !world.exports.is_empty() {
+    if world.start == Start::Reactor && world.answers_http().is_none() && !world.exports.is_empty() {
         let exports: Vec<String> = world.exports.iter().map(|name| escaped(name)).collect();
         let _ = writeln!(report, "`--invoke` calls {}", exports.join(" "));
     }
@@ -69,6 +71,12 @@ fn what(world: &World) -> &'static str {
             "a component: a Preview 3 command (`wasi:cli/run`)"
         }
         (Form::Component, Start::Command) => "a component: a Preview 2 command (`wasi:cli/run`)",
+        (Form::Component, Start::Reactor) if world.answers_http() == Some(Http::Preview3) => {
+            "a component: a Preview 3 HTTP service (`turnkey serve`)"
+        }
+        (Form::Component, Start::Reactor) if world.answers_http() == Some(Http::Preview2) => {
+            "a component: a Preview 2 HTTP service (`turnkey serve`)"
+        }
         (Form::Component, Start::Reactor) if has(Provider::Preview3) => {
             "a component with Preview 3 that is no command: it exports no `wasi:cli/run`"
         }

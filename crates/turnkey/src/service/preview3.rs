@@ -25,8 +25,8 @@ pub struct Job {
     pub request: Request,
     /// The answer.
     pub answer: oneshot::Sender<Result<Response, ErrorCode>>,
-    /// Its place, kept until the request is over.
-    pub slot: Slot,
+    /// Its place, kept until the guest has nothing more to do for it.
+    pub slot: Arc<Slot>,
 }
 
 /// Is told what was refused to a guest.
@@ -165,21 +165,9 @@ struct Answering {
 
 impl AccessorTask<State> for Answering {
     async fn run(self, accessor: &Accessor<State>) -> wasmtime::Result<()> {
-        let Answering { job: Job { request, mut answer, slot }, handle, refused } = self;
+        let Answering { job: Job { request, answer, slot: _slot }, handle, refused } = self;
         let request = accessor.with(|mut access| turnkey_p3::http::incoming(access.data_mut().preview3(), request))?;
-        let mut call = std::pin::pin!(handle.call_concurrent(accessor, (request,)));
-        // Nobody may be left to hear the answer: the task goes on all the same, and only its place is given back early.
-        let mut slot = Some(slot);
-        let answered = poll_fn(|context| {
-            if slot.is_some() && answer.poll_closed(context).is_ready() {
-                slot = None;
-            }
-            match call.as_mut().poll(context) {
-                Poll::Ready(answered) => Poll::Ready(answered),
-                Poll::Pending => Poll::Pending,
-            }
-        });
-        let (answered,) = answered.await.map_err(entered)?;
+        let (answered,) = handle.call_concurrent(accessor, (request,)).await.map_err(entered)?;
         let refusals = accessor.with(|mut access| access.data_mut().core.audit.take().0);
         if !refusals.is_empty() {
             refused(refusals);
