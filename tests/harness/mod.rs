@@ -9,6 +9,7 @@
 
 pub(crate) mod certificates;
 pub(crate) mod http;
+pub(crate) mod installed;
 pub(crate) mod ordinary_user;
 pub(crate) mod process;
 pub(crate) mod server;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::admin::{ADMIN, named};
 use crate::harness::http::Connection;
+use crate::harness::installed::are_installed;
 use crate::harness::server::{Server, serve};
 use crate::harness::{Folder, PATIENCE};
 
@@ -145,6 +146,9 @@ fn page(server: &Server) -> String {
 
 #[test]
 fn the_page_shows_what_happens_while_it_happens() {
+    if !are_installed(&["chromedriver", "chromium"]) {
+        return;
+    }
     let browser = Browser::start();
     let server = Server::start("p2_http_faults", ADMIN);
     browser.open(&page(&server));
@@ -176,6 +180,9 @@ fn the_page_shows_what_happens_while_it_happens() {
 
 #[test]
 fn what_a_guest_says_is_text() {
+    if !are_installed(&["chromedriver", "chromium"]) {
+        return;
+    }
     let browser = Browser::start();
     let folder = Folder::new();
     let image = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>";
@@ -197,6 +204,9 @@ fn what_a_guest_says_is_text() {
 
 #[test]
 fn the_page_says_what_would_allow_what_was_refused() {
+    if !are_installed(&["chromedriver", "chromium"]) {
+        return;
+    }
     let browser = Browser::start();
     let server = Server::start("p2_http_fetch", ADMIN);
     browser.open(&page(&server));
