@@ -45,6 +45,11 @@ impl Body {
         if let Kind::Guest(reading) = &self.0 { reading.is_complete() } else { true }
     }
 
+    /// Waits until all of it is there, as [`Body::is_complete`] says. Only whoever reads it may, before it is read.
+    pub fn poll_complete(&self, context: &mut Context<'_>) -> Poll<()> {
+        if let Kind::Guest(reading) = &self.0 { reading.poll_complete(context) } else { Poll::Ready(()) }
+    }
+
     /// Why it will not come to its end, where that is known already.
     #[must_use]
     pub fn failure(&self) -> Option<ErrorCode> {

@@ -320,6 +320,15 @@ impl Reading {
         self.0.failure()
     }
 
+    pub(crate) fn poll_complete(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut queue = self.0.lock();
+        if queue.passed.is_some() || queue.end.is_some() {
+            return Poll::Ready(());
+        }
+        queue.reader = Some(context.waker().clone());
+        Poll::Pending
+    }
+
     pub(crate) fn is_complete(&self) -> bool {
         let queue = self.0.lock();
         queue.passed.is_some() || queue.end.is_some()

@@ -31,6 +31,9 @@ const LOOKS: u32 = 4;
 const REUSE: u32 = 128;
 const CONCURRENCY: u32 = 16;
 
+/// How long the head of a response is held back whose body is not there yet, where the instance has several requests.
+const HELD: Duration = Duration::from_millis(5);
+
 /// Turns of an instance, one after the other, after which its other requests are asked again of another one.
 const STUCK_TURNS: u32 = 50;
 
@@ -449,6 +452,28 @@ impl Instances {
             // What it does for this request, it does for nobody: until its time is up.
             None => return Err(Lost::Beside(None)),
         };
+        // While its instance does something else, a response is held back: so it can still be had of another one.
+        if let (true, Some(Ok(response))) = (again, &response) {
+            let mut held = std::pin::pin!(tokio::time::sleep(HELD));
+            let goes = poll_fn(|context| {
+                if stuck.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(false);
+                }
+                if response.body.poll_complete(context).is_ready() {
+                    return Poll::Ready(true);
+                }
+                while held.as_mut().poll(context).is_ready() {
+                    if !state.is_computing.load(Ordering::Relaxed) {
+                        return Poll::Ready(true);
+                    }
+                    held.set(tokio::time::sleep(HELD));
+                }
+                Poll::Pending
+            });
+            if !response.body.is_complete() && !goes.await {
+                return Err(Lost::Beside(None));
+            }
+        }
         left.state = None;
         // An answer whose body ended with its instance is none: nobody has seen anything of it.
         let is_gone = |response: &Response| response.body.failure().is_some() && lock(&state.fault).is_some();
