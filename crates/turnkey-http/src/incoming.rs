@@ -163,13 +163,6 @@ impl IncomingBody {
     pub fn failure(&self) -> Option<ErrorCode> {
         self.lock().end.as_ref().and_then(|end| end.as_ref().err().cloned())
     }
-
-    /// The whole body again, to be passed on by somebody who has not read it to its end; it is empty here then.
-    #[must_use]
-    pub fn take(&self) -> Self {
-        let empty = Received { end: Some(Ok(None)), ..Received::default() };
-        IncomingBody(Mutex::new(std::mem::replace(&mut *self.lock(), empty)))
-    }
 }
 
 impl Event for IncomingBody {

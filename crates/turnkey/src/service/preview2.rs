@@ -60,10 +60,4 @@ impl Proxy {
     pub fn refusals(&mut self) -> Vec<turnkey_core::audit::Refusal> {
         self.store.data_mut().core.audit.take().0
     }
-
-    /// Bytes that it has, its own and the host's for it.
-    #[must_use]
-    pub fn used_bytes(&self) -> u64 {
-        self.store.data().core.budget.used()
-    }
 }
