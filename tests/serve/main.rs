@@ -12,6 +12,7 @@ mod faults;
 mod framing;
 mod handed_over;
 mod limits;
+mod memory;
 mod middleware;
 mod outgoing;
 mod patience;

@@ -33,7 +33,7 @@ fn serve() -> SocketAddr {
             access_log: AccessLog::None,
             grace: SHORT,
         };
-        let app = App { load: Box::new(move |_| Ok(vec![service.clone()])), version: None };
+        let app = App { load: Box::new(move |_| Ok(vec![service.clone()])), is_quick: false, version: None };
         let server = Server::new(options, app).unwrap();
         let address = server.addresses()[0];
         std::thread::spawn(move || server.run());

@@ -3,6 +3,7 @@
 //! A name keeps the letters that it was first written with, and is the same name in any others. A section has a bound, and each
 //! field counts with what it takes besides its bytes, so that a guest cannot make many of nothing.
 
+use bytes::BytesMut;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::ErrorCode;
@@ -115,12 +116,16 @@ impl Fields {
             .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
             .collect();
         let mut fields = Fields { entries: Vec::with_capacity(map.len()), bytes: 0 };
+        // A value is a piece of what was read with it, all of which it would keep for as long as the guest has the fields.
+        let mut own = BytesMut::with_capacity(map.values().map(HeaderValue::len).sum());
         let mut last = None;
         for (name, value) in map {
             // A name is given once for all its values.
             let Some(name) = name.or_else(|| last.clone()) else { continue };
             last = Some(name.clone());
             if !is_forbidden(&name) && !named.contains(&name) {
+                own.extend_from_slice(value.as_bytes());
+                let value = HeaderValue::from_maybe_shared(own.split().freeze()).unwrap_or(value);
                 fields.push(Entry { name, written: None, value })?;
             }
         }

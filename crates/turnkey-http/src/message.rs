@@ -118,7 +118,7 @@ impl Request {
             method: parts.method,
             scheme: Some(scheme),
             authority,
-            path_with_query: uri.path_and_query,
+            path_with_query: uri.path_and_query.map(own),
             headers: Arc::new(headers),
             options: RequestOptions::default(),
             body: body.into(),
@@ -152,6 +152,11 @@ impl Request {
         *request.headers_mut() = headers;
         Ok(request)
     }
+}
+
+/// A path by itself. It is a piece of what was read with it, all of which it would keep for as long as the request is there.
+fn own(path: PathAndQuery) -> PathAndQuery {
+    path.as_str().parse().unwrap_or(path)
 }
 
 /// A body is in chunks, or as it is. Of another encoding before them, the guest would neither be told nor see its content; and who

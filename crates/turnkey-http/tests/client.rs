@@ -4,7 +4,8 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +19,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::{Instant, timeout};
 use turnkey_core::host::buffers::Buffers;
 use turnkey_core::sockets::NetworkGrants;
 use turnkey_core::stream::Drain as _;
@@ -30,18 +32,27 @@ use turnkey_http::{
 const CALL: &str = "handle";
 
 fn run(test: impl Future<Output = ()>) {
+    run_within(Duration::from_secs(20), test);
+}
+
+fn run_within(longest: Duration, test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let in_time = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), test).await });
+    let in_time = runtime.block_on(async { timeout(longest, test).await });
     in_time.expect("it came to no end");
 }
 
 fn guest_with(allowed: &[String], hosts: &[&str], roots: &[&str], limits: Limits) -> Capabilities {
+    let hosts: Vec<_> = hosts.iter().map(|name| (*name, Ipv4Addr::LOCALHOST)).collect();
+    guest_knowing(allowed, &hosts, roots, limits)
+}
+
+fn guest_knowing(allowed: &[String], hosts: &[(&str, Ipv4Addr)], roots: &[&str], limits: Limits) -> Capabilities {
     let mut network = NetworkGrants::default();
     for written in allowed {
         network.allow(written).unwrap();
     }
     network.roots = roots.iter().map(|pem| pem.as_bytes().to_vec()).collect();
-    let hosts = hosts.iter().map(|name| (String::from(*name), "127.0.0.1".parse().unwrap())).collect();
+    let hosts = hosts.iter().map(|(name, address)| (String::from(*name), IpAddr::from(*address))).collect();
     Capabilities::new(Grants { network, hosts, ..Grants::default() }, limits).unwrap()
 }
 
@@ -229,6 +240,197 @@ fn what_may_have_had_an_effect_is_not_sent_twice() {
         let second = send(&client, &mut guest, request(Method::POST, &format!("http://{address}/"))).await;
         assert_eq!(second.unwrap_err(), ErrorCode::ConnectionTerminated);
         assert_eq!(server.await.unwrap().len(), 2);
+    });
+}
+
+/// The server has hung up and this side has seen it: what has an effect need not fail for that.
+#[test]
+fn a_connection_that_was_closed_while_nobody_used_it_is_not_used() {
+    run(async {
+        let (address, server) = raw(vec![vec![OK], vec![OK]]).await;
+        let (client, mut guest) = (Client::default(), guest(&[format!("http=http://{address}")]));
+        text(&client, &mut guest, get(&format!("http://{address}/1"))).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let told = text(&client, &mut guest, request(Method::POST, &format!("http://{address}/2"))).await;
+        assert_eq!(told, "ok");
+        let heads = server.await.unwrap();
+        let lines: Vec<&str> = heads.iter().map(|head| head.lines().next().unwrap()).collect();
+        assert_eq!(lines, ["GET /1 HTTP/1.1", "POST /2 HTTP/1.1"]);
+    });
+}
+
+/// The server has hung up and nobody has had the time to see it: what can be asked twice has its answer; of what has an effect the
+/// guest knows whether it had one.
+#[test]
+fn a_connection_that_is_closed_as_it_is_used_has_nothing_done_twice_or_in_silence() {
+    for method in [Method::GET, Method::POST] {
+        run(async {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let (close, told_to_close) = std::sync::mpsc::channel();
+            let (has_closed, closed) = std::sync::mpsc::channel();
+            let server = std::thread::spawn(move || {
+                let mut paths = Vec::new();
+                while paths.last().is_none_or(|last| last != "/3") {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    let mut head = Vec::new();
+                    while !head.ends_with(b"\r\n\r\n") {
+                        let mut byte = [0];
+                        stream.read_exact(&mut byte).unwrap();
+                        head.extend(byte);
+                    }
+                    paths.push(String::from(String::from_utf8(head).unwrap().split(' ').nth(1).unwrap()));
+                    stream.write_all(OK.as_bytes()).unwrap();
+                    if paths.len() == 1 {
+                        told_to_close.recv().unwrap();
+                        drop(stream);
+                        has_closed.send(()).unwrap();
+                    }
+                }
+                paths
+            });
+            let (client, mut guest) = (Client::default(), guest(&[format!("http=http://{address}")]));
+            text(&client, &mut guest, get(&format!("http://{address}/1"))).await;
+            // The executor learns nothing meanwhile.
+            close.send(()).unwrap();
+            closed.recv().unwrap();
+            let second = send(&client, &mut guest, request(method.clone(), &format!("http://{address}/2"))).await;
+            let second = match second {
+                Ok(response) => read(response.body).await,
+                Err(code) => Err(code),
+            };
+            text(&client, &mut guest, get(&format!("http://{address}/3"))).await;
+            let paths = server.join().unwrap();
+            match second {
+                Ok((told, _)) => assert_eq!((told.as_str(), paths), ("ok", ["/1", "/2", "/3"].map(String::from).into())),
+                Err(code) => {
+                    assert_eq!((&method, code), (&Method::POST, ErrorCode::ConnectionTerminated));
+                    assert_eq!(paths, ["/1", "/3"]);
+                }
+            }
+        });
+    }
+}
+
+/// A descriptor of this side and of the server's, for as long as nobody says that it is not needed any more.
+#[test]
+fn a_connection_that_nobody_uses_is_closed_after_a_minute() {
+    run_within(Duration::from_secs(600), async {
+        let (listener, address) = listen().await;
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            read_head(&mut stream).await;
+            stream.write_all(OK.as_bytes()).await.unwrap();
+            let begin = Instant::now();
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+            begin.elapsed()
+        });
+        let (client, mut guest) = (Client::default(), guest(&[format!("http=http://{address}")]));
+        text(&client, &mut guest, get(&format!("http://{address}/"))).await;
+        // From here on, time goes as fast as nothing happens.
+        tokio::time::pause();
+        let idle = server.await.unwrap();
+        assert!((Duration::from_secs(60)..Duration::from_secs(90)).contains(&idle), "{idle:?}");
+    });
+}
+
+/// Takes nobody: whoever connects to it hears nothing.
+struct Deaf {
+    address: SocketAddr,
+    _listener: TcpListener,
+    _in_line: Vec<TcpStream>,
+}
+
+impl Deaf {
+    async fn at(address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(address).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        // The line of those who wait to be taken is short, and then it is full.
+        let mut in_line = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+            in_line.push(stream.unwrap());
+            assert!(in_line.len() < 100, "the line has no end");
+        }
+        Deaf { address, _listener: listener, _in_line: in_line }
+    }
+
+    async fn anywhere() -> Self {
+        Deaf::at((Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// Whether somebody is about to connect to it, as the kernel says.
+    fn is_connected_to(&self) -> bool {
+        let SocketAddr::V4(address) = self.address else { unreachable!() };
+        let number = u32::from_ne_bytes(address.ip().octets());
+        let sockets = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+        let begun = format!(" {number:08X}:{:04X} 02 ", address.port());
+        sockets.lines().any(|socket| socket.contains(&begun))
+    }
+}
+
+#[test]
+fn who_takes_nobody_is_not_waited_for_longer_than_is_said() {
+    run(async {
+        let deaf = Deaf::anywhere().await;
+        let limits = Limits { sockets: 1, ..Limits::default() };
+        let (client, mut guest) = (Client::default(), guest_with(&[String::from("network")], &[], &[], limits));
+        guest.budget.lease(0).unwrap();
+        let before = guest.budget.used();
+        let longest = Duration::from_millis(300);
+        let asked = || {
+            let options = RequestOptions { connect_timeout: Some(longest), ..RequestOptions::default() };
+            Request { options, ..get(&deaf.url()) }
+        };
+        let begin = Instant::now();
+        assert_eq!(send(&client, &mut guest, asked()).await.unwrap_err(), ErrorCode::ConnectionTimeout);
+        assert!((longest..longest * 10).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+        assert!(!deaf.is_connected_to());
+        // Whoever does not wait for it at all has nothing left of it: no connection, and all that it may have.
+        let mut sending = client.send(&mut guest, CALL, asked()).unwrap();
+        assert!(timeout(longest / 10, &mut sending).await.is_err());
+        assert!(deaf.is_connected_to());
+        drop(sending);
+        assert!(!deaf.is_connected_to());
+        guest.budget.lease(0).unwrap();
+        assert_eq!(guest.budget.used(), before);
+        let (address, _) = serve(1).await;
+        text(&client, &mut guest, get(&format!("http://{address}/"))).await;
+    });
+}
+
+#[test]
+fn who_takes_nobody_is_not_waited_for_longer_than_is_usual() {
+    run(async {
+        let deaf = Deaf::anywhere().await;
+        let mut guest = guest(&[String::from("network")]);
+        tokio::time::pause();
+        let begin = Instant::now();
+        let sent = send(&Client::default(), &mut guest, get(&deaf.url())).await;
+        assert_eq!(sent.unwrap_err(), ErrorCode::ConnectionTimeout);
+        assert_eq!(begin.elapsed().as_secs(), 10);
+    });
+}
+
+/// A name of two addresses is reached by the second where the first is deaf.
+#[test]
+fn an_address_that_takes_nobody_leaves_time_for_the_next_one() {
+    run(async {
+        let (address, _) = serve(1).await;
+        let port = address.port();
+        let deaf = Deaf::at((Ipv4Addr::new(127, 0, 0, 2), port).into()).await;
+        let SocketAddr::V4(first) = deaf.address else { unreachable!() };
+        let hosts = [("a.test", *first.ip()), ("a.test", Ipv4Addr::LOCALHOST)];
+        let mut guest = guest_knowing(&[format!("http=http://a.test:{port}")], &hosts, &[], Limits::default());
+        let options = RequestOptions { connect_timeout: Some(Duration::from_secs(1)), ..RequestOptions::default() };
+        let asked = Request { options, ..get(&format!("http://a.test:{port}/")) };
+        let told = text(&Client::default(), &mut guest, asked).await;
+        assert_eq!(told, format!("GET / a.test:{port}  "));
     });
 }
 

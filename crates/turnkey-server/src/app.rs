@@ -23,6 +23,9 @@ pub type Load = Box<dyn Fn(Version) -> Result<Vec<Service>, LoadError> + Send + 
 pub struct App {
     /// Loads it; again, when it has changed.
     pub load: Load,
+    /// Loading the same version again takes milliseconds, as what has been compiled is kept: memory that a great many instances
+    /// have used can be given back with the engine that has it.
+    pub is_quick: bool,
     /// Says what changes when its files have been written anew. `None`: nobody looks.
     pub version: Option<Box<dyn Fn() -> Vec<u64> + Send + Sync>>,
 }

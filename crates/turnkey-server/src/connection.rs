@@ -165,11 +165,8 @@ async fn speak(
     let unfinished = Arc::<Unfinished>::default();
     let its = Arc::clone(&unfinished);
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let (thread, scheme, unfinished) = (Arc::clone(&thread), scheme.clone(), Arc::clone(&its));
-        async move {
-            let from = From { peer, scheme, unfinished };
-            Ok::<_, std::convert::Infallible>(dispatch::answer(&thread, request, from).await)
-        }
+        let from = From { peer, scheme: scheme.clone(), unfinished: Arc::clone(&its) };
+        dispatch::answer(Arc::clone(&thread), request, from)
     });
     if is_http2 {
         let connection = http2::Builder::new(TokioExecutor::new())

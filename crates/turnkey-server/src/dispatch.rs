@@ -1,6 +1,8 @@
 //! One request: from its head to the record of it.
 
+use std::convert::Infallible;
 use std::fmt::Debug;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -54,21 +56,41 @@ pub(crate) struct From {
 }
 
 /// Answers a request.
-pub(crate) async fn answer(on: &Thread, request: http::Request<Incoming>, from: From) -> http::Response<Served> {
-    let (shared, instances) = (Arc::clone(&on.shared), on.instances());
+///
+/// What has to be known of it is taken out of it at once, before anything waits: what it was read into is then free for what comes
+/// after it.
+pub(crate) fn answer(
+    on: Arc<Thread>,
+    request: http::Request<Incoming>,
+    from: From,
+) -> impl Future<Output = Result<http::Response<Served>, Infallible>> {
+    let shared = Arc::clone(&on.shared);
     let From { peer, scheme, unfinished } = from;
     shared.metrics.request_begins();
-    let asked = Asked {
+    let mut asked = Asked {
         peer,
         method: request.method().clone(),
         path: request.uri().path_and_query().cloned(),
         version: request.version(),
-        traceparent: request.headers().get("traceparent").cloned(),
+        traceparent: request
+            .headers()
+            .get("traceparent")
+            .and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()),
         began_ns: now(HostClock::Monotonic),
+    };
+    let request = match Request::from_network(request, scheme) {
+        Ok(_) if asked.method == Method::CONNECT => {
+            Err(Refused { status: StatusCode::NOT_IMPLEMENTED, why: "no tunnels are made here" })
+        }
+        Ok(request) => {
+            asked.path.clone_from(&request.path_with_query);
+            Ok(request)
+        }
+        Err(refused) => Err(refused),
     };
     let end = shared.end();
     unfinished.begins(end);
-    let mut answered = Answered {
+    let answered = Answered {
         shared,
         thread: on.number,
         unfinished,
@@ -82,40 +104,45 @@ pub(crate) async fn answer(on: &Thread, request: http::Request<Incoming>, from: 
         is_whole: false,
         has_failed: false,
     };
-    let is_connect = answered.asked.method == Method::CONNECT;
-    let request = match Request::from_network(request, scheme) {
-        Ok(_) if is_connect => return answered.refuse(StatusCode::NOT_IMPLEMENTED, "no tunnels are made here"),
-        Ok(request) => request,
-        Err(Refused { status, why }) => return answered.refuse(status, why),
-    };
-    let asked = instances.answer(request, end);
-    let response = match answered.in_time(asked).await {
-        Ok((response, going)) => {
-            answered.going = going;
-            response
-        }
-        Err(failed) => return answered.fail(&failed),
-    };
-    // What will surely not be whole is not even begun.
-    if let Some(code) = response.body.failure() {
-        return answered.fail(&Failed::Broken(code));
-    }
-    match response.into_network() {
-        Ok(response) => answered.serve(response),
-        Err(code) => answered.fail(&Failed::Code(code)),
-    }
+    answered.answer(on, request)
 }
 
 impl Answered {
-    /// Waits for an answer, as long as the request may take.
-    async fn in_time<R>(&mut self, answer: impl Future<Output = Result<R, Failed>>) -> Result<R, Failed> {
-        let mut answer = std::pin::pin!(answer);
-        std::future::poll_fn(|context| match answer.as_mut().poll(context) {
+    /// Answers it, or says why not.
+    async fn answer(
+        mut self,
+        on: Arc<Thread>,
+        request: Result<Request, Refused>,
+    ) -> Result<http::Response<Served>, Infallible> {
+        let request = match request {
+            Ok(request) => request,
+            Err(Refused { status, why }) => return Ok(self.refuse(status, why)),
+        };
+        let end = self.end;
+        let mut asked = std::pin::pin!(async {
+            let instances = on.instances().await;
+            instances.answer(request, end).await
+        });
+        let in_time = poll_fn(|context| match asked.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(answer),
             Poll::Pending if self.is_late(context) => Poll::Ready(Err(Failed::Late)),
             Poll::Pending => Poll::Pending,
+        });
+        let response = match in_time.await {
+            Ok((response, going)) => {
+                self.going = going;
+                response
+            }
+            Err(failed) => return Ok(self.fail(&failed)),
+        };
+        // What will surely not be whole is not even begun.
+        if let Some(code) = response.body.failure() {
+            return Ok(self.fail(&Failed::Broken(code)));
+        }
+        Ok(match response.into_network() {
+            Ok(response) => self.serve(response),
+            Err(code) => self.fail(&Failed::Code(code)),
         })
-        .await
     }
 
     /// Whether the request has taken as long as it may; else whoever asks is woken when it has.
@@ -233,7 +260,7 @@ impl Answered {
 async fn come_to_an_end(shared: Arc<Shared>, thread: usize, mut guest: Guest, end: Deadline) {
     let late = tokio::time::sleep(Duration::from_nanos(end.left_ns()));
     let mut late = std::pin::pin!(late);
-    let ended = std::future::poll_fn(|context| {
+    let ended = poll_fn(|context| {
         let inside = shared.ticker.enter(thread);
         let polled = guest.as_mut().poll(context);
         drop(inside);

@@ -93,7 +93,7 @@ struct Kept {
 
 /// An instance of Preview 3.
 struct Working {
-    jobs: mpsc::UnboundedSender<Job>,
+    jobs: mpsc::UnboundedSender<Box<Job>>,
     uses_left: u32,
     looks: u32,
     state: Arc<WorkerState>,
@@ -274,6 +274,14 @@ impl Instances {
         }
     }
 
+    /// Has the instances that have nothing to do end now, and the others when they are done.
+    pub(crate) fn let_go(&self) {
+        let idle = std::mem::take(&mut *lock(&self.idle));
+        let workers = std::mem::take(&mut *lock(&self.workers));
+        // Not while others cannot take one.
+        drop((idle, workers));
+    }
+
     /// Has the instances that have nothing to do end after a while.
     fn look_after(&self) {
         if self.is_looked_after.swap(true, Ordering::Relaxed) {
@@ -368,7 +376,8 @@ impl Instances {
             }
             (None, Some(place)) => {
                 let (given, left) = self.given();
-                let proxy = match self.service.proxy(given).await {
+                // By itself, for the time that it takes.
+                let proxy = match Box::pin(self.service.proxy(given)).await {
                     Ok(Ok(proxy)) => proxy,
                     Ok(Err(ended)) => return self.fault_of(Ok(ended)),
                     Err(error) => return Err(Fault::of_host(&error)),
@@ -438,7 +447,7 @@ impl Instances {
         let (answer, response) = oneshot::channel();
         let slot = Arc::new(state.slot.clone());
         let mut left = Left { busy: Arc::downgrade(&slot), state: Some(Arc::clone(&state)), end, instances: self };
-        let sent = jobs.send(Job { request, answer, slot });
+        let sent = jobs.send(Box::new(Job { request, answer, slot }));
         drop(jobs);
         let mut response = response;
         let mut stuck = std::pin::pin!(state.is_stuck.notified());
@@ -567,7 +576,7 @@ impl Instances {
     /// The task of an instance.
     async fn work(
         self: Arc<Self>,
-        mut jobs: mpsc::UnboundedReceiver<Job>,
+        mut jobs: mpsc::UnboundedReceiver<Box<Job>>,
         state: Arc<WorkerState>,
         given: Given,
         place: Place,
@@ -579,7 +588,8 @@ impl Instances {
             }
         });
         let working = async {
-            match self.service.worker(given, Arc::clone(&state.is_computing)).await? {
+            // By itself, for the time that it takes.
+            match Box::pin(self.service.worker(given, Arc::clone(&state.is_computing))).await? {
                 Ok(mut worker) => worker.work(&mut jobs, &state.slot, refused).await,
                 Err(ended) => Ok(ended),
             }
@@ -637,7 +647,7 @@ enum Lost {
 
 /// A place for a request, and where it goes.
 struct Taken {
-    jobs: mpsc::UnboundedSender<Job>,
+    jobs: mpsc::UnboundedSender<Box<Job>>,
     taken: Requested,
 }
 

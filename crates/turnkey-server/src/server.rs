@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 use std::future::poll_fn;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -117,31 +117,38 @@ pub(crate) struct Thread {
     pub(crate) number: usize,
     pub(crate) shared: Arc<Shared>,
     pub(crate) tls: Option<Tls>,
-    /// The first of those that a request goes through; another one after a reload.
-    instances: Mutex<Arc<Instances>>,
+    /// Those that a request goes through, in turn; others after a reload, and none for as long as one engine takes the place of
+    /// another.
+    instances: watch::Sender<Chain>,
 }
 
+/// The instances of each component that a request goes through.
+type Chain = Vec<Arc<Instances>>;
+
 impl Thread {
-    pub(crate) fn instances(&self) -> Arc<Instances> {
-        Arc::clone(&self.instances.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The first of those that a request goes through.
+    pub(crate) async fn instances(&self) -> Arc<Instances> {
+        loop {
+            if let Some(first) = self.instances.borrow().first() {
+                return Arc::clone(first);
+            }
+            // Who sends is here, so that it does not end.
+            let _ = self.instances.subscribe().wait_for(|chain| !chain.is_empty()).await;
+        }
     }
 }
 
 /// Joins components: each answers for the one before it, and the first for the network.
-fn chain(
-    shared: &Arc<Shared>,
-    number: usize,
-    services: &[Service],
-    places: &[Arc<Semaphore>],
-) -> Option<Arc<Instances>> {
-    let mut next: Option<Arc<Instances>> = None;
+fn chain(shared: &Arc<Shared>, number: usize, services: &[Service], places: &[Arc<Semaphore>]) -> Chain {
+    let mut chain = Chain::new();
     let client = Client::default();
     for (service, places) in services.iter().zip(places).rev() {
-        let behind = next.map(|next| next as Arc<dyn Handler>);
+        let behind = chain.last().map(|next| Arc::clone(next) as Arc<dyn Handler>);
         let outgoing = Outgoing { client: client.clone(), next: behind };
-        next = Some(Instances::new(shared, number, service.clone(), outgoing, places));
+        chain.push(Instances::new(shared, number, service.clone(), outgoing, places));
     }
-    next
+    chain.reverse();
+    chain
 }
 
 impl Server {
@@ -152,6 +159,9 @@ impl Server {
     pub fn new(mut options: Options, app: App) -> Result<Self, Error> {
         options.threads = options.threads.max(1);
         let services = (app.load)(Version::Newest).map_err(Error::App)?;
+        if services.is_empty() {
+            return Err(Error::App("there is no component to be served".into()));
+        }
         let listeners = if options.handed_over.is_empty() {
             let address = options.address;
             listen_together(address, options.threads).map_err(|code| Error::Listen(address, code))?
@@ -222,14 +232,11 @@ impl Server {
         let mut threads = Vec::new();
         let mut handles = Vec::new();
         for (number, handed) in handed.into_iter().enumerate() {
-            let Some(instances) = chain(&shared, number, &services, &places) else {
-                return Err(Error::App("there is no component to be served".into()));
-            };
             let thread = Arc::new(Thread {
                 number,
                 shared: Arc::clone(&shared),
                 tls: options.tls.clone(),
-                instances: Mutex::new(instances),
+                instances: watch::Sender::new(chain(&shared, number, &services, &places)),
             });
             // Of those that were handed over, each thread takes from all; of its own, each has one.
             let its: Vec<TcpListener> = if listeners.len() == options.threads {
@@ -376,6 +383,12 @@ const LEFT: u32 = 8;
 /// How often that is seen before it is done: the next ones may come at once.
 const LOOKS: u32 = 8;
 
+/// How long requests may have to wait for those that are being answered, for memory to be given back.
+const LETTING_GO: Duration = Duration::from_millis(20);
+
+/// Milliseconds that are waited for an engine to end when its last instance has.
+const MOMENTS: u32 = 100;
+
 /// How often it is looked, after a reload, whether what was there before is still used.
 const SETTLING: u32 = 240;
 
@@ -393,7 +406,7 @@ impl Reload<'_> {
         let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
         let mut version = self.app.version.as_ref().map(|version| version());
         let mut look = tokio::time::interval(LOOK);
-        let (mut looks, mut settling) = (0, 0);
+        let (mut looks, mut patience, mut settling) = (0, LOOKS, 0);
         loop {
             let mut grown = std::pin::pin!(self.shared.has_grown.notified());
             let told = poll_fn(|context| {
@@ -403,7 +416,7 @@ impl Reload<'_> {
                 if hang_up.poll_recv(context).is_ready() {
                     return Poll::Ready(Told::Reload);
                 }
-                let has_grown = self.shared.most_instances.load(Ordering::Relaxed) >= MANY;
+                let has_grown = self.app.is_quick && self.shared.most_instances.load(Ordering::Relaxed) >= MANY;
                 if (version.is_some() || has_grown || settling > 0) && look.poll_tick(context).is_ready() {
                     return Poll::Ready(Told::Look);
                 }
@@ -423,22 +436,57 @@ impl Reload<'_> {
                         settling = SETTLING;
                     }
                     settling = settling.saturating_sub(1);
-                    if settling > 0 && self.shared.ticker.forget() {
-                        process::give_memory_back();
+                    if settling > 0 {
+                        let (before, left) = self.shared.ticker.forget();
+                        if left < before {
+                            process::give_memory_back();
+                        }
                     }
                     let most = self.shared.most_instances.load(Ordering::Relaxed);
                     let is_quiet = most >= MANY && self.shared.metrics.instances() <= u64::from(most / LEFT);
                     looks = if is_quiet { looks + 1 } else { 0 };
-                    if looks >= LOOKS {
-                        // An engine keeps the memory of instances for the next ones. What so many have used is given back
-                        // with it.
+                    let is_empty = self.threads.iter().any(|thread| thread.instances.borrow().is_empty());
+                    if is_empty || (looks >= patience && self.let_go().await) {
                         self.shared.most_instances.store(0, Ordering::Relaxed);
                         self.reload(Version::Same).await;
-                        (looks, settling) = (0, SETTLING);
+                        process::give_memory_back();
+                        (looks, patience, settling) = (0, LOOKS, SETTLING);
+                    } else if looks >= patience {
+                        (looks, patience) = (0, patience.saturating_mul(2));
                     }
                 }
             }
         }
+    }
+
+    /// Has the engine end, which keeps the memory of instances for the next ones: what so many have used is given back with it.
+    /// Before there is another one, as the kernel has mappings for one with many instances (`vm.max_map_count`). Requests that
+    /// come meanwhile wait, some milliseconds; one that is being answered for longer than that has all stay as it is.
+    ///
+    /// Whether it has ended, and there is nothing to answer with.
+    async fn let_go(&self) -> bool {
+        let chains: Vec<Chain> =
+            self.threads.iter().map(|thread| thread.instances.send_replace(Chain::new())).collect();
+        chains.iter().flatten().for_each(|instances| instances.let_go());
+        let all_gone = async {
+            while self.shared.metrics.instances() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        if tokio::time::timeout(LETTING_GO, all_gone).await.is_err() {
+            for (thread, chain) in self.threads.iter().zip(chains) {
+                thread.instances.send_replace(chain);
+            }
+            return false;
+        }
+        drop(chains);
+        // Whoever had the last instance has the engine for a moment longer.
+        let mut looks = 0;
+        while self.shared.ticker.forget().1 > 0 && looks < MOMENTS {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            looks += 1;
+        }
+        true
     }
 
     /// Loads the app anew. Requests that come from now on are its; those that the one before has, stay with that.
@@ -454,9 +502,7 @@ impl Reload<'_> {
         };
         self.shared.ticker.serve(services.clone());
         for thread in self.threads {
-            if let Some(instances) = chain(self.shared, thread.number, &services, self.places) {
-                *thread.instances.lock().unwrap_or_else(PoisonError::into_inner) = instances;
-            }
+            thread.instances.send_replace(chain(self.shared, thread.number, &services, self.places));
         }
         if version == Version::Newest {
             self.shared.log.reloaded();

@@ -50,12 +50,12 @@ impl Ticker {
         self.services.lock().unwrap_or_else(PoisonError::into_inner).extend(services);
     }
 
-    /// Forgets what nobody else has any more; whether it was anything.
-    pub(crate) fn forget(&self) -> bool {
+    /// Forgets what nobody else has any more; how many there were, and are left.
+    pub(crate) fn forget(&self) -> (usize, usize) {
         let mut told = self.services.lock().unwrap_or_else(PoisonError::into_inner);
         let before = told.len();
         told.retain(Service::is_used);
-        told.len() < before
+        (before, told.len())
     }
 
     /// Nobody goes into a guest any more.

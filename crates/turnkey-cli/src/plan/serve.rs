@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use turnkey::host::programs;
-use turnkey::{Engine, EngineKey, EngineOptions, Limits, Pool, Service};
+use turnkey::{Cache, Engine, EngineKey, EngineOptions, Limits, Pool, Service};
 use turnkey_server::{AccessLog, App, LoadError, Options, RequestLimits, Tls, TlsError, Version};
 
 use super::grants::{grants, program_name};
@@ -71,6 +71,7 @@ pub(crate) fn app(typed: Arc<args::Serve>) -> Result<App, Message> {
         let stamps = move || paths.iter().flat_map(|path| programs::stamp(path)).collect();
         Box::new(stamps) as Box<dyn Fn() -> Vec<u64> + Send + Sync>
     });
+    let is_quick = Cache::default_folder().is_some_and(|folder| Cache::open(&folder).is_ok());
     let last = Mutex::new(Vec::new());
     let load = move |version| {
         let mut programs = last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +85,7 @@ pub(crate) fn app(typed: Arc<args::Serve>) -> Result<App, Message> {
         });
         services.collect()
     };
-    Ok(App { load: Box::new(load), version })
+    Ok(App { load: Box::new(load), is_quick, version })
 }
 
 /// The engine for all that is served, with room for all instances that there may be, and for those of an older version that still

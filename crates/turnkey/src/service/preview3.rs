@@ -116,13 +116,13 @@ impl Service {
 impl Worker {
     /// Answers requests for as long as there may be more, and until all are answered; dropping this ends it.
     ///
-    /// `own` is a slot of this instance that is no request's.
+    /// `own` is a slot of this instance that is no request's. Jobs are boxed, as a queue has room for many.
     ///
     /// # Errors
     /// [`Error::Engine`]
     pub async fn work(
         &mut self,
-        jobs: &mut mpsc::UnboundedReceiver<Job>,
+        jobs: &mut mpsc::UnboundedReceiver<Box<Job>>,
         own: &Slot,
         refused: Refused,
     ) -> Result<Ended, Error> {
@@ -158,14 +158,15 @@ async fn take_turns() {
 
 /// The answering of one request.
 struct Answering {
-    job: Job,
+    job: Box<Job>,
     handle: Handle,
     refused: Refused,
 }
 
 impl AccessorTask<State> for Answering {
     async fn run(self, accessor: &Accessor<State>) -> wasmtime::Result<()> {
-        let Answering { job: Job { request, answer, slot: _slot }, handle, refused } = self;
+        let Answering { job, handle, refused } = self;
+        let Job { request, answer, slot: _slot } = *job;
         let request = accessor.with(|mut access| turnkey_p3::http::incoming(access.data_mut().preview3(), request))?;
         let (answered,) = handle.call_concurrent(accessor, (request,)).await.map_err(entered)?;
         let refusals = accessor.with(|mut access| access.data_mut().core.audit.take().0);
