@@ -1,7 +1,8 @@
 //! HTTP/1.1 as it is on the wire: what is sent is what the test wrote, and of what comes nothing is mended.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// A silence that is longer than this has no end.
@@ -112,6 +113,14 @@ impl Connection {
         rest
     }
 
+    /// Whether anything has come by now.
+    pub(crate) fn has_come(&self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let looked = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false).unwrap();
+        !self.came.is_empty() || looked.is_ok()
+    }
+
     /// Waits until bytes have come; what has come by then, of which nothing is taken.
     #[track_caller]
     pub(crate) fn begun(&mut self, words: &str) {
@@ -196,5 +205,32 @@ impl Connection {
             }
             assert_eq!(end, b"\r\n");
         }
+    }
+}
+
+/// Takes nobody: whoever connects to it hears nothing.
+pub(crate) struct Deaf {
+    listener: TcpListener,
+    _in_line: Vec<TcpStream>,
+}
+
+impl Deaf {
+    #[track_caller]
+    pub(crate) fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // SAFETY: numbers, of a socket that is open.
+        assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+        let address = listener.local_addr().unwrap();
+        // The line of those who wait to be taken is as short as can be, and then it is full.
+        let mut in_line = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+            in_line.push(stream);
+            assert!(in_line.len() < 100, "the line has no end");
+        }
+        Deaf { listener, _in_line: in_line }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::server::Server;
+use crate::harness::server::{Server, errors};
+use crate::harness::{guest, shell};
 
 #[test]
 fn who_finds_no_instance_and_no_place_in_line_is_told_to_come_back() {
@@ -78,6 +79,64 @@ fn an_instance_is_used_again_as_often_as_is_said() {
     }
 }
 
+/// A guest may keep something from one request to the next only where it is told that it answers several.
+#[test]
+fn what_a_guest_keeps_in_its_memory_is_there_for_as_long_as_it_is_used_again() {
+    let counted = |app, flags: &[&str], count: usize| -> Vec<String> {
+        let server = Server::start(app, [&["--threads", "1"], flags].concat());
+        let mut connection = server.connect();
+        let counted = (0..count).map(|_| connection.get("/count").text().trim().to_owned()).collect();
+        server.end();
+        counted
+    };
+    for app in ["p2_http_faults", "p3_http_faults"] {
+        assert_eq!(counted(app, &["--reuse", "1"], 4), ["1", "1", "1", "1"], "{app}");
+        assert_eq!(counted(app, &["--reuse", "3"], 7), ["1", "2", "3", "1", "2", "3", "1"], "{app}");
+    }
+    assert_eq!(counted("p2_http_faults", &[], 3), ["1", "1", "1"]);
+    let many = counted("p3_http_faults", &[], 130);
+    assert_eq!(many[..128], (1..=128).map(|number: u32| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(many[128..], ["1", "2"]);
+}
+
+/// An instance is one thread's, and its place is anybody's: who has no instance does not wait until another thread's has had nothing
+/// to do for a while.
+#[test]
+fn few_instances_are_for_the_connections_of_all_threads() {
+    for app in ["p2_http_hello", "p3_http_hello"] {
+        for instances in ["1", "2"] {
+            let flags = ["--max-instances", instances, "--reuse", "1000000", "--threads", "2"];
+            let server = Server::start(app, flags);
+            let mut connections: Vec<_> = (0..4).map(|_| server.connect()).collect();
+            // In turn: each finds the instance idle, where the one before it was answered.
+            let mut longest = Duration::ZERO;
+            for _ in 0..10 {
+                for connection in &mut connections {
+                    let begin = Instant::now();
+                    assert_eq!(connection.get("/").text(), "hello\n", "{app}");
+                    longest = longest.max(begin.elapsed());
+                }
+            }
+            assert!(longest < Duration::from_millis(200), "{app}, {instances} instances: {longest:?}");
+            // At once: nobody has the instance for itself, however often it may be used again.
+            let begin = Instant::now();
+            std::thread::scope(|scope| {
+                for connection in &mut connections {
+                    scope.spawn(|| {
+                        for _ in 0..100 {
+                            let begin = Instant::now();
+                            assert_eq!(connection.get("/").text(), "hello\n", "{app}");
+                            assert!(begin.elapsed() < Duration::from_millis(500), "{app}: {:?}", begin.elapsed());
+                        }
+                    });
+                }
+            });
+            assert!(begin.elapsed() < Duration::from_secs(5), "{app}, {instances} instances: {:?}", begin.elapsed());
+            assert!(!server.end().contains("error: "), "{app}");
+        }
+    }
+}
+
 /// What a guest writes is counted for each request, also where an instance answers many.
 #[test]
 fn what_a_guest_writes_is_bounded_for_each_request() {
@@ -124,6 +183,50 @@ fn there_are_so_many_connections_and_the_next_one_waits() {
     drop(first);
     assert_eq!(third.answer().unwrap().text(), "hello\n");
     server.end();
+}
+
+/// Also where each thread has less than one: whichever of them the kernel gives a connection to.
+#[test]
+fn fewer_connections_than_threads_are_all_answered() {
+    let server = Server::start("p2_http_hello", ["--max-connections", "1", "--threads", "4"]);
+    for _ in 0..20 {
+        server.answers("/", "hello\n");
+    }
+    server.end();
+}
+
+/// Seconds that a process has computed so far.
+fn computed(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let (_, after_name) = stat.rsplit_once(')').unwrap();
+    let ticks: u32 = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u32>().unwrap()).sum();
+    f64::from(ticks) / 100.0
+}
+
+/// Where the host has no descriptor left for one more connection, those that are there are answered; the others wait, which costs
+/// next to nothing, is told once, and ends when some have gone.
+#[test]
+fn without_a_descriptor_left_connections_wait() {
+    for app in ["p2_http_hello", "p3_http_hello"] {
+        let mut command = shell("ulimit -n 64; exec \"$0\" serve --addr 127.0.0.1:0 --threads 1 \"$@\"");
+        command.arg(guest(&format!("components/{app}")));
+        let server = Server::of(command);
+        let mut connections: Vec<_> = (0..100).map(|_| server.connect()).collect();
+        let mut last = connections.pop().unwrap();
+        last.ask("/");
+        assert_eq!(connections[0].get("/").text(), "hello\n", "{app}");
+        let before = computed(server.process());
+        std::thread::sleep(Duration::from_secs(1));
+        let spent = computed(server.process()) - before;
+        assert!(spent < 0.3, "{app}: {spent} seconds of one");
+        assert_eq!(connections[0].get("/").text(), "hello\n", "{app}");
+        assert!(!last.has_come(), "{app}");
+        drop(connections);
+        assert_eq!(last.answer().unwrap().text(), "hello\n", "{app}");
+        server.answers("/", "hello\n");
+        let said = errors(&server.end());
+        assert!(said.len() == 1 && said[0].contains("`ulimit -n`"), "{app}: {said:#?}");
+    }
 }
 
 /// Whoever has gone in the middle of a head has no place any more, in whichever version's beginning.

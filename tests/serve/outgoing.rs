@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::harness::certificates::Certificates;
-use crate::harness::http::Answer;
+use crate::harness::http::{Answer, Deaf};
 use crate::harness::server::{Server, serve};
 use crate::harness::{guest, run, turnkey};
 
@@ -120,6 +121,49 @@ fn a_guest_waits_as_long_as_it_says() {
         assert_eq!((answer.text(), answer.is_whole), ("0\n1\n2\n", true), "{app}");
         server.end();
         elsewhere.end();
+    }
+}
+
+/// A server whose line of those who want to connect is full says nothing at all. A guest is told after the time that it gave; and
+/// of one that is gone before, by its own time or with its client, no socket is left.
+#[test]
+fn who_does_not_take_a_connection_is_not_waited_for() {
+    let deaf = Deaf::new();
+    let address = deaf.address();
+    let begun = format!(":{:04X} 02 ", address.port());
+    let is_connecting = |server: &Server| {
+        let sockets = std::fs::read_to_string(format!("/proc/{}/net/tcp", server.process())).unwrap();
+        sockets.lines().any(|socket| socket.contains(&begun))
+    };
+    let within = |seconds: u64, what: &dyn Fn() -> bool| {
+        let begin = Instant::now();
+        while !what() {
+            assert!(begin.elapsed() < Duration::from_secs(seconds), "not within {seconds} seconds");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let url = format!("http://{address}/");
+    for app in ["p2_http_fetch", "p3_http_fetch"] {
+        let server = fetching(app, &["--allow", &format!("http={url}*"), "--timeout", "2s"]);
+        let begin = Instant::now();
+        let answer = fetched(&server, &url, "&connect-timeout=300");
+        assert_eq!((answer.status, answer.text()), (502, "connection-timeout\n"), "{app}");
+        assert!((300..1500).contains(&begin.elapsed().as_millis()), "{app}: {:?}", begin.elapsed());
+        assert!(!is_connecting(&server), "{app}");
+        // Its own time is up.
+        let mut connection = server.connect();
+        connection.ask(&format!("/?url={url}"));
+        within(1, &|| is_connecting(&server));
+        assert_eq!(connection.answer().unwrap().status, 504, "{app}");
+        within(5, &|| !is_connecting(&server));
+        // Nobody waits for it.
+        let mut connection = server.connect();
+        connection.ask(&format!("/?url={url}"));
+        within(1, &|| is_connecting(&server));
+        drop(connection);
+        within(5, &|| !is_connecting(&server));
+        assert_eq!(fetched(&server, &url, "&connect-timeout=1").text(), "connection-timeout\n", "{app}");
+        server.end();
     }
 }
 

@@ -82,6 +82,43 @@ fn bodies_go_through_http_2() {
     }
 }
 
+/// What follows a body goes the same way: to the guest and back from it, to whoever is asked by one and back, and past one that
+/// sees nothing of it.
+#[test]
+fn trailers_go_through_http_2() {
+    if !are_installed(&["nghttp"]) {
+        return;
+    }
+    let folder = crate::harness::Folder::new();
+    let file = folder.file("body", "a body");
+    let sent = |url: &str| {
+        let mut command = Command::new("nghttp");
+        command.args(["--verbose", "--timeout", "20", "--data"]).arg(&file);
+        for header in [":method: POST", "te: trailers", "trailer: x-sum"] {
+            command.args(["--header", header]);
+        }
+        let ran = run(command.args(["--trailer", "x-sum: 97", url]));
+        let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+        let (_, after_body) = text.split_once("a body").unwrap_or_else(|| panic!("{url}: {text}"));
+        assert!(text.contains(":status: 200"), "{url}: {text}");
+        assert!(after_body.contains(") x-sum: 97\n"), "{url}: {text}");
+    };
+    for app in ["p2_http_echo", "p3_http_echo"] {
+        let server = Server::start(app, ["--threads", "1"]);
+        sent(&server.url("/trailers"));
+        let path = guest("components/p3_http_middleware");
+        let flags = ["--middleware".into(), path.into_os_string(), "--threads".into(), "1".into()];
+        let behind = Server::of(serve(&guest(&format!("components/{app}")), flags));
+        sent(&behind.url("/trailers"));
+        behind.end();
+        let asking = Server::start("p3_http_fetch", ["--allow", &format!("http=POST {}", server.url("/*"))]);
+        let options = "&method=POST&header=te:trailers&header=trailer:x-sum";
+        sent(&asking.url(&format!("/?url={}{options}", server.url("/trailers"))));
+        asking.end();
+        server.end();
+    }
+}
+
 fn h2load(words: &[&str]) -> Ran {
     run(Command::new("h2load").args(words))
 }

@@ -44,7 +44,7 @@ pub struct Capabilities {
     pub found_open: FoundOpen,
     /// What a component holds now, through whichever preview.
     pub held: Held,
-    /// Calls of a component's by which it may have learned something of the world outside, or changed something in it. As long as
+    /// Calls of the guest's by which it may have learned something of the world outside, or changed something in it. As long as
     /// there are no more of them, what was true of a file is as true as it can get.
     pub news: u64,
 }

@@ -302,7 +302,9 @@ fn a_connection_that_is_closed_as_it_is_used_has_nothing_done_twice_or_in_silenc
             text(&client, &mut guest, get(&format!("http://{address}/3"))).await;
             let paths = server.join().unwrap();
             match second {
-                Ok((told, _)) => assert_eq!((told.as_str(), paths), ("ok", ["/1", "/2", "/3"].map(String::from).into())),
+                Ok((told, _)) => {
+                    assert_eq!((told.as_str(), paths), ("ok", ["/1", "/2", "/3"].map(String::from).into()))
+                }
                 Err(code) => {
                     assert_eq!((&method, code), (&Method::POST, ErrorCode::ConnectionTerminated));
                     assert_eq!(paths, ["/1", "/3"]);

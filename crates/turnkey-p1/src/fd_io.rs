@@ -26,13 +26,19 @@ pub(crate) fn fd_read(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, nr
     if !matches!(descriptor.kind, Kind::Directory(_)) {
         descriptor.must(Rights::FD_READ)?;
     }
+    if let Kind::File(file) = &mut descriptor.kind {
+        let read = file.read_ahead(&mut buffers, call.host)?;
+        return put_count(call, nread, read);
+    }
+    call.host.news += 1;
     let read = match &mut descriptor.kind {
-        Kind::File(file) => file.read(&mut buffers)?,
         Kind::Source(_) | Kind::Connection(_) if buffers.bytes() == 0 => 0,
         Kind::Source(source) => source.read(&mut buffers, wait)?,
         Kind::Connection(connection) => connection.receive(&mut buffers, ReceiveFlags::default(), wait)?.0,
         Kind::Directory(_) => return Err(ErrorCode::IsDirectory.into()),
-        Kind::Sink(_) | Kind::Listener(_) | Kind::Unresolved(_) => return Err(ErrorCode::BadDescriptor.into()),
+        Kind::File(_) | Kind::Sink(_) | Kind::Listener(_) | Kind::Unresolved(_) => {
+            return Err(ErrorCode::BadDescriptor.into());
+        }
     };
     put_count(call, nread, read)
 }

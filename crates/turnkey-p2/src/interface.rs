@@ -57,13 +57,15 @@ pub(crate) enum Step<R> {
 
 /// Functions that tell a guest nothing of the world outside, and change nothing in it; or whose bodies say so themselves by
 /// [`Capabilities::news`].
-const QUIET: [&str; 6] = [
+const QUIET: [&str; 8] = [
     "[method]descriptor.get-flags",
     "[method]descriptor.get-type",
     "[method]descriptor.stat",
     "[method]descriptor.metadata-hash",
     "[method]descriptor.metadata-hash-at",
     "[method]directory-entry-stream.read-directory-entry",
+    "[method]input-stream.blocking-read",
+    "[method]input-stream.read",
 ];
 
 /// A function's name without its resource: `read` of `[method]input-stream.read`.
@@ -193,13 +195,14 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
         R: ComponentNamedList + Lower + Send + 'static,
         T: Send,
     {
+        let news = u64::from(!QUIET.contains(&name));
         let short = short(name);
         self.name(name, |instance, waits, state| match waits {
             Waits::Here => instance.func_wrap(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                 let mut progress = 0;
                 loop {
                     let (host, p2) = state(store.data_mut());
-                    host.news += 1;
+                    host.news += news;
                     let longest = Wait::of(false, host.end);
                     // What has been promised to be written is not written while this thread is in another call.
                     let wait = if p2.unsent.is_empty() { longest } else { Wait::Never };
@@ -215,7 +218,7 @@ impl<'a, T: 'static, S: State<T>> Interface<'a, T, S> {
             Waits::InExecutor | Waits::BesideTasks => {
                 instance.func_wrap_async(name, move |mut store: StoreContextMut<'_, T>, parameters: P| {
                     Box::new(async move {
-                        state(store.data_mut()).0.news += 1;
+                        state(store.data_mut()).0.news += news;
                         let mut progress = 0;
                         loop {
                             match step(&mut store, state, &parameters, &mut progress, Wait::Never)? {

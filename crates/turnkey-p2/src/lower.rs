@@ -105,9 +105,10 @@ unsafe impl<T: 'static, S: State<T>> Lower for Reading<T, S> {
         }
         let mut short = [0; SHORT];
         if len <= SHORT {
-            let read = stream.source.read(&mut Buffers::whole(&mut short[..len]), self.wait);
+            let read = stream.read_short(&mut short[..len], call.host, self.wait);
             return self.told(cx, ty, offset, &short, read);
         }
+        call.host.news += 1;
         let available = if len <= MIDDLING { Ok(Available::Unknown) } else { stream.source.available() };
         match available {
             Ok(Available::Bytes(0)) => self.told(cx, ty, offset, &[], Ok(0)),

@@ -11,7 +11,6 @@
 //! Source of truth: the WIT packages `wasi:clocks`, `wasi:random`, `wasi:filesystem`, `wasi:sockets`, `wasi:cli` and
 //! `wasi:http`, version 0.3.2; `wit/` in this repository has their definitions.
 
-mod ahead;
 mod call;
 mod cli;
 mod clocks;

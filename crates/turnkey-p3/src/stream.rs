@@ -15,6 +15,7 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::oneshot;
 use turnkey_core::ErrorCode as Code;
 use turnkey_core::ending::Stopped;
+use turnkey_core::filesystem::ahead::Ahead;
 use turnkey_core::host::buffers::{Buffers, ReadOnly};
 use turnkey_core::host::clock::Deadline;
 use turnkey_core::host::poll::is_ready;
@@ -28,7 +29,6 @@ use wasmtime::component::{
 };
 use wasmtime::{AsContextMut, StoreContextMut};
 
-use crate::ahead::{Ahead, SMALL};
 use crate::call::lease;
 use crate::interface::State;
 
@@ -228,20 +228,21 @@ impl<T: 'static, S: State<T>> StreamProducer<T> for Reading<S> {
     ) -> Poll<wasmtime::Result<StreamResult>> {
         let this = self.get_mut();
         let room = destination.remaining(store.as_context_mut());
-        if let (Source::File { offset, .. }, Some(room @ 1..)) = (&mut this.source, room) {
+        if let (Source::File { file, offset }, Some(room @ 1..)) = (&mut this.source, room) {
             let host = (this.state)(store.data_mut()).0;
-            if !this.ahead.has_more(offset, host.news)
-                && room <= SMALL
-                && let Err(code) = this.ahead.fetch(&mut this.source, host)
-            {
-                tell(&mut this.ended, code);
-                return Poll::Ready(Ok(StreamResult::Dropped));
-            }
-            if let Some(bytes) = this.ahead.take(room) {
-                let mut destination = destination.as_direct(store, 0);
-                destination.remaining()[..bytes.len()].copy_from_slice(bytes);
-                destination.mark_written(bytes.len());
-                return Poll::Ready(Ok(StreamResult::Completed));
+            match this.ahead.read(room, host, |buffers| file.read_at(buffers, *offset)) {
+                Ok(None) => {}
+                Ok(Some(bytes)) => {
+                    *offset += bytes.len() as u64;
+                    let mut destination = destination.as_direct(store, 0);
+                    destination.remaining()[..bytes.len()].copy_from_slice(bytes);
+                    destination.mark_written(bytes.len());
+                    return Poll::Ready(Ok(StreamResult::Completed));
+                }
+                Err(code) => {
+                    tell(&mut this.ended, code);
+                    return Poll::Ready(Ok(StreamResult::Dropped));
+                }
             }
         }
         (this.state)(store.data_mut()).0.news += 1;

@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) most_instances: AtomicU32,
     /// That there are many has just been seen.
     pub(crate) has_grown: Notify,
+    /// Wakes whoever looks after instances that have nothing to do: a request waits for a place.
+    pub(crate) wanted: Notify,
     /// It has been told to end.
     pub(crate) is_ending: AtomicBool,
 }
@@ -236,11 +238,16 @@ impl Instances {
             }
         }
         let waiting = &self.shared.waiting;
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
+        let before = waiting.fetch_add(1, Ordering::SeqCst);
         let waiting = Waiting(waiting);
         let is_full = before >= self.shared.limits.queue;
         self.shared.metrics.limit_met(if is_full { Met::Queue } else { Met::Instances });
-        if is_full { Err(Failed::Full) } else { Ok(waiting) }
+        if is_full {
+            return Err(Failed::Full);
+        }
+        // The places may be those of instances on other threads, which have nothing to do.
+        self.shared.wanted.notify_waiters();
+        Ok(waiting)
     }
 
     /// What a new instance is given; and how much it may still write.
@@ -282,15 +289,48 @@ impl Instances {
         drop((idle, workers));
     }
 
-    /// Has the instances that have nothing to do end after a while.
+    /// Has as many instances that have nothing to do end as there are requests that wait for a place.
+    fn give_way(&self) {
+        let waiting = self.shared.waiting.load(Ordering::SeqCst) as usize;
+        if waiting == 0 {
+            return;
+        }
+        let mut idle = lock(&self.idle);
+        let left = idle.len().saturating_sub(waiting);
+        let gone = idle.split_off(left);
+        drop(idle);
+        let is_idle = |worker: &mut Working| worker.state.requests.load(Ordering::SeqCst) == 0;
+        let workers: Vec<Working> = lock(&self.workers).extract_if(.., is_idle).take(waiting).collect();
+        // Not while others cannot take one.
+        drop((gone, workers));
+    }
+
+    /// Has the instances that have nothing to do end after a while, or as soon as others need their places.
     fn look_after(&self) {
         if self.is_looked_after.swap(true, Ordering::Relaxed) {
             return;
         }
         let (me, every) = (Weak::clone(&self.me), self.shared.limits.idle / LOOKS);
+        let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(every.max(Duration::from_millis(1))).await;
+                let mut pause = std::pin::pin!(tokio::time::sleep(every.max(Duration::from_millis(1))));
+                loop {
+                    // Whoever waits from now on is heard, and whoever has waited before is seen.
+                    let mut wanted = std::pin::pin!(shared.wanted.notified());
+                    wanted.as_mut().enable();
+                    match me.upgrade() {
+                        Some(me) => me.give_way(),
+                        None => return,
+                    }
+                    let is_over = poll_fn(|context| match pause.as_mut().poll(context) {
+                        Poll::Ready(()) => Poll::Ready(true),
+                        Poll::Pending => wanted.as_mut().poll(context).map(|()| false),
+                    });
+                    if is_over.await {
+                        break;
+                    }
+                }
                 let Some(me) = me.upgrade() else { return };
                 let gone: Vec<Kept> = lock(&me.idle)
                     .extract_if(.., |kept| {
@@ -391,7 +431,8 @@ impl Instances {
                 self.note(&kept.proxy.refusals());
                 kept.uses_left -= 1;
                 kept.looks = 0;
-                if kept.uses_left > 0 {
+                // It is not kept from those who wait for its place.
+                if kept.uses_left > 0 && self.shared.waiting.load(Ordering::SeqCst) == 0 {
                     lock(&self.idle).push(kept);
                     self.look_after();
                 }
@@ -666,8 +707,12 @@ impl Requested {
 
 impl Drop for Requested {
     fn drop(&mut self) {
-        self.state.requests.fetch_sub(1, Ordering::Relaxed);
+        let before = self.state.requests.fetch_sub(1, Ordering::SeqCst);
+        // Those of this thread first: they need no other instance.
         self.instances.request_is_over.notify_one();
+        if before == 1 && self.instances.shared.waiting.load(Ordering::SeqCst) > 0 {
+            self.instances.shared.wanted.notify_waiters();
+        }
     }
 }
 

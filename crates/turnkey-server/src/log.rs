@@ -34,6 +34,9 @@ pub enum AccessLog {
 /// Kinds of refusals that are told, each once; beyond them they are only counted.
 const KINDS_OF_REFUSALS: usize = 256;
 
+/// How often it is told that connections wait for a descriptor of the host's: each time they are tried, it is found anew.
+const NO_DESCRIPTOR_MS: u64 = 60_000;
+
 /// Frames of a backtrace that fit into a line.
 const FRAMES: usize = 3;
 
@@ -50,6 +53,8 @@ pub(crate) struct Log {
     /// Instances that have been numbered.
     numbered: AtomicU64,
     told: Mutex<HashSet<(&'static str, Cow<'static, str>)>>,
+    /// When it was told last that no descriptor is left, in milliseconds since 1970; 0: never.
+    no_descriptor_ms: AtomicU64,
     recent: Mutex<Recent>,
 }
 
@@ -194,6 +199,7 @@ impl Log {
             began_ms: now_ms(),
             numbered: AtomicU64::new(0),
             told: Mutex::default(),
+            no_descriptor_ms: AtomicU64::new(0),
             recent: Mutex::default(),
         }
     }
@@ -257,6 +263,17 @@ impl Log {
     pub(crate) fn not_reloaded(&self, why: &str) {
         self.metrics.reloaded(false);
         self.line(&escaped(&format!("error: the app was not loaded anew: {why}")));
+    }
+
+    /// Connections wait, as the host has no descriptor left for them.
+    pub(crate) fn no_descriptor_left(&self) {
+        let (now, last) = (now_ms(), self.no_descriptor_ms.load(Ordering::Relaxed));
+        let is_due = now.saturating_sub(last) >= NO_DESCRIPTOR_MS;
+        // One of the threads tells it.
+        let swap = |last| self.no_descriptor_ms.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed);
+        if is_due && swap(last).is_ok() {
+            self.line("error: connections wait, as no descriptor is left for them: more are allowed by `ulimit -n`");
+        }
     }
 
     /// A line that a guest has written.

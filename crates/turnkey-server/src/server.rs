@@ -219,6 +219,7 @@ impl Server {
             waiting: AtomicU32::new(0),
             most_instances: AtomicU32::new(0),
             has_grown: Notify::new(),
+            wanted: Notify::new(),
             is_ending: AtomicBool::new(false),
             limits: options.limits.clone(),
         });
@@ -335,15 +336,22 @@ impl Taking {
     async fn accept(self, thread: Arc<Thread>, listener: tokio::net::TcpListener, here: mpsc::Sender<()>) {
         let own = thread.number;
         loop {
+            let (stream, peer) = match listener.accept().await {
+                Ok(taken) => taken,
+                Err(error) => {
+                    // Or the connection is gone already.
+                    if ErrorCode::from(error) == ErrorCode::TooManyDescriptors {
+                        thread.shared.log.no_descriptor_left();
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    continue;
+                }
+            };
+            // Not before: a place that a thread has ready for whoever comes is nobody's on the others.
             if self.connections.available_permits() == 0 {
                 thread.shared.metrics.limit_met(Met::Connections);
             }
             let Ok(place) = Arc::clone(&self.connections).acquire_owned().await else { return };
-            let Ok((stream, peer)) = listener.accept().await else {
-                // No descriptor is left, or the connection is gone already.
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                continue;
-            };
             let its = self.balance.thread_for(own);
             if its == own {
                 let (balance, ends) = (Arc::clone(&self.balance), self.ends.clone());

@@ -4,12 +4,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::SeekFrom as HostSeek;
 
+use super::ahead::{Ahead, SMALL};
 use super::metadata::{HostMetadata, NewTime};
 use super::{Access, FileKind};
-use crate::ErrorCode;
 use crate::host::buffers::Buffers;
 use crate::host::files::{self, Advice};
 use crate::host::io::{self, WriteFlags};
+use crate::{Capabilities, ErrorCode};
 
 /// An open file. Closed, with room for files that are not the host's.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct HostFile {
     access: Access,
     readable: bool,
     writable: bool,
+    /// Boxed: few files are read in small pieces, and every descriptor would be as large.
+    ahead: Option<Box<Ahead>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +65,7 @@ pub enum Whence {
 
 impl File {
     pub(super) fn host(fd: OwnedFd, flags: FileFlags, access: Access, readable: bool, writable: bool) -> Self {
-        File::Host(HostFile { fd, position: Position::At(0), flags, access, readable, writable })
+        File::Host(HostFile { fd, position: Position::At(0), flags, access, readable, writable, ahead: None })
     }
 
     /// Reads at the position, and moves it.
@@ -77,6 +80,30 @@ impl File {
         let read = io::read_at(file.fd.as_fd(), buffers, position)?;
         file.position = Position::At(position + read as u64);
         Ok(read)
+    }
+
+    /// Reads at the position, and moves it; small pieces out of what is read ahead. What is not is
+    /// [news](Capabilities::news).
+    ///
+    /// # Errors
+    /// As [`File::read`].
+    #[inline]
+    pub fn read_ahead(&mut self, buffers: &mut Buffers<'_>, host: &mut Capabilities) -> Result<usize, ErrorCode> {
+        let room = buffers.bytes();
+        let File::Host(file) = self;
+        if (1..=SMALL).contains(&room) {
+            file.must_read()?;
+            let position = file.position()?;
+            let fd = file.fd.as_fd();
+            let ahead = file.ahead.get_or_insert_default();
+            if let Some(bytes) = ahead.read(room, host, |buffers| io::read_at(fd, buffers, position))? {
+                let read = buffers.fill(bytes);
+                file.position = Position::At(position + read as u64);
+                return Ok(read);
+            }
+        }
+        host.news += 1;
+        self.read(buffers)
     }
 
     /// Reads at an offset; the position stays.

@@ -1,5 +1,6 @@
 //! Files and directories, as WASI means them: opened relative to a directory that was granted, never by a name of the host.
 
+pub mod ahead;
 pub mod descriptor;
 pub mod directory;
 pub mod entries;

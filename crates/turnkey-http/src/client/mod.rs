@@ -268,3 +268,76 @@ fn host_and_port(authority: &Authority, is_https: bool) -> Option<(&str, u16)> {
     let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
     port.parse().ok().filter(|&port: &u16| is_number && port != 0).map(|port| (host, port))
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test has its own servers")]
+mod tests {
+    use http::uri::PathAndQuery;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use turnkey_core::sockets::NetworkGrants;
+    use turnkey_core::{Grants, Limits};
+
+    use super::*;
+
+    /// Answers on each connection for as long as it is there; its authority.
+    async fn serve() -> Authority {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    // A head comes in one piece.
+                    while stream.read(&mut [0; 4096]).await.is_ok_and(|bytes| bytes > 0) {
+                        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+                    }
+                });
+            }
+        });
+        authority
+    }
+
+    /// A connection that is kept makes room for another; one that is in use does not.
+    #[test]
+    fn there_are_so_many_connections_at_once_and_no_more() {
+        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        executor.block_on(async { timeout(Duration::from_secs(20), some_at_once()).await }).unwrap();
+    }
+
+    async fn some_at_once() {
+        let connections = Arc::new(Semaphore::new(2));
+        let client = Client(Arc::new(Shared { connections: Arc::clone(&connections), ..Shared::default() }));
+        let mut network = NetworkGrants::default();
+        network.allow("network").unwrap();
+        let mut guest = Capabilities::new(Grants { network, ..Grants::default() }, Limits::default()).unwrap();
+        let mut send = |authority: &Authority| {
+            let request = Request {
+                method: Method::GET,
+                scheme: Some(Scheme::HTTP),
+                authority: Some(authority.clone()),
+                path_with_query: Some(PathAndQuery::from_static("/")),
+                headers: Arc::default(),
+                options: RequestOptions::default(),
+                body: Body::default(),
+            };
+            client.send(&mut guest, "handle", request).unwrap()
+        };
+        let servers = [serve().await, serve().await, serve().await];
+        for server in &servers {
+            let mut body = send(server).await.unwrap().body;
+            while !body.is_end_stream() {
+                std::future::poll_fn(|context| std::pin::Pin::new(&mut body).poll_frame(context))
+                    .await
+                    .unwrap()
+                    .unwrap();
+            }
+        }
+        assert_eq!(connections.available_permits(), 0);
+        let held = (send(&servers[0]).await.unwrap(), send(&servers[0]).await.unwrap());
+        assert_eq!(send(&servers[1]).await.unwrap_err(), ErrorCode::ConnectionLimitReached);
+        drop(held);
+        assert_eq!(connections.available_permits(), 2);
+        send(&servers[1]).await.unwrap();
+    }
+}

@@ -48,6 +48,60 @@ fn a_read_fills_its_buffers_in_order_and_moves_the_position() {
     assert_eq!(guest.tell(fd), 10);
 }
 
+/// A file that is read in small pieces is read ahead, which nobody must see: its bytes, and where its guest is.
+#[test]
+fn small_reads_are_whole_and_leave_the_position_where_they_end() {
+    let contents: String = (0..900).map(|number| format!("{number:06}")).collect();
+    let (mut guest, fd) = with(&contents);
+    // Neither divides what is read ahead, nor each other.
+    for (place, piece) in contents.as_bytes().chunks(100).enumerate() {
+        let [iovs, count] = guest.iovs(&[(BUF, 33), (BUF + 200, 67)]);
+        let (first, second) = piece.split_at(33);
+        let written: &[(u64, &[u8])] = &[(BUF, first), (BUF + 200, second), (RESULT, &[100, 0, 0, 0])];
+        guest.gives("fd_read", &[fd, iovs, count, RESULT], written);
+        if place % 7 == 6 {
+            assert_eq!(guest.tell(fd), 100 * (place as u64 + 1));
+        }
+    }
+    let [iovs, count] = guest.iovs(&[(BUF, 100)]);
+    guest.gives("fd_read", &[fd, iovs, count, RESULT], &[(RESULT, &[0; 4])]);
+    assert_eq!(guest.tell(fd), 5400);
+}
+
+#[test]
+fn small_reads_give_what_the_file_has_after_whatever_the_guest_did_between() {
+    let (mut guest, fd) = with(&"a".repeat(64));
+    let other = guest.open_file("file");
+    let gives = |guest: &mut Guest, bytes: &[u8]| {
+        let [iovs, count] = guest.iovs(&[(BUF, 4)]);
+        let read = (bytes.len() as u32).to_le_bytes();
+        guest.gives("fd_read", &[fd, iovs, count, RESULT], &[(BUF, bytes), (RESULT, &read)]);
+    };
+    for _ in 0..4 {
+        gives(&mut guest, b"aaaa");
+    }
+    // Its own write, through another descriptor.
+    guest.write(BUF + 500, b"bbbb");
+    let [iovs, count] = guest.iovs(&[(BUF + 500, 4)]);
+    guest.gives("fd_pwrite", &[other, iovs, count, 16, RESULT], &[(RESULT, &[4, 0, 0, 0])]);
+    gives(&mut guest, b"bbbb");
+    for _ in 0..3 {
+        gives(&mut guest, b"aaaa");
+    }
+    // Somebody else's, of which it may have heard by any call.
+    std::fs::write(guest.disk.work("file"), "c".repeat(64)).unwrap();
+    assert_eq!(guest.tell(fd), 32);
+    for _ in 0..8 {
+        gives(&mut guest, b"cccc");
+    }
+    // The end is not the end for ever.
+    gives(&mut guest, b"");
+    std::fs::write(guest.disk.work("file"), "d".repeat(70)).unwrap();
+    gives(&mut guest, b"dddd");
+    gives(&mut guest, b"dd");
+    gives(&mut guest, b"");
+}
+
 #[test]
 fn a_read_into_nothing_is_nothing_read() {
     let (mut guest, fd) = with("abc");

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use turnkey_core::filesystem::ahead::Ahead;
 use turnkey_core::host::buffers::{Buffers, ReadOnly};
 use turnkey_core::stream::{Interest, Interruption, Sink, Source, StandardInput, StandardOutput, Wait, Waiting};
 use turnkey_core::{Capabilities, ErrorCode};
@@ -38,6 +39,8 @@ pub(crate) struct InputStream {
     pub(crate) closed: bool,
     /// The body of a message that it is: what that fails with is more than a source can say.
     pub(crate) body: Option<Arc<turnkey_http::IncomingBody>>,
+    /// Boxed: few streams are read in small pieces.
+    pub(crate) ahead: Option<Box<Ahead>>,
 }
 
 /// `output-stream`
@@ -65,21 +68,37 @@ impl Kept for OutputStream {
 
 impl InputStream {
     pub(crate) const fn new(source: Source) -> Self {
-        InputStream { source, closed: false, body: None }
+        InputStream { source, closed: false, body: None, ahead: None }
     }
 
     /// The body of a message that comes.
     pub(crate) fn of_body(body: Arc<turnkey_http::IncomingBody>) -> Self {
-        InputStream {
-            source: Source::Feed(Arc::<turnkey_http::IncomingBody>::clone(&body)),
-            closed: false,
-            body: Some(body),
-        }
+        let source = Source::Feed(Arc::<turnkey_http::IncomingBody>::clone(&body));
+        InputStream { body: Some(body), ..InputStream::new(source) }
     }
 
     /// What a read waits for.
     pub(crate) fn interest(&self) -> Interest {
         if self.closed { Interest::Now } else { self.source.interest() }
+    }
+
+    /// Reads a few bytes; of a file, out of what is read ahead. What is not is [news](Capabilities::news).
+    pub(crate) fn read_short(
+        &mut self,
+        room: &mut [u8],
+        host: &mut Capabilities,
+        wait: Wait,
+    ) -> Result<usize, Interruption> {
+        if let Source::File { file, offset } = &mut self.source {
+            let ahead = self.ahead.get_or_insert_default();
+            if let Some(bytes) = ahead.read(room.len(), host, |buffers| file.read_at(buffers, *offset))? {
+                room[..bytes.len()].copy_from_slice(bytes);
+                *offset += bytes.len() as u64;
+                return Ok(bytes.len());
+            }
+        }
+        host.news += 1;
+        self.source.read(&mut Buffers::whole(room), wait)
     }
 
     /// Puts nothing in the source's place, for as long as a call works with it and with the guest's memory.

@@ -3,6 +3,7 @@
 
 use std::hint::black_box;
 use std::io::{Write, stdout};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http_p2::{Asked, begin, code, fields, header_code, listed, service, stream_code, text, write};
 use wasip2::cli::exit::exit;
@@ -10,6 +11,9 @@ use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::http::types::{ErrorCode, Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
 service!(handle);
+
+/// How often this instance has been asked to count.
+static COUNT: AtomicU64 = AtomicU64::new(0);
 
 fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let asked = Asked::of(&request);
@@ -58,6 +62,8 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
         "/twice" => twice(&request, out),
         "/slow" => slow(out, asked.number("chunks", 20), asked.number("ms", 100)),
         "/big" => big(out, asked.number("bytes", 0)),
+        // What it keeps.
+        "/count" => text(out, 200, &format!("{}\n", 1 + COUNT.fetch_add(1, Ordering::Relaxed))),
         // What it was given.
         "/headers-echo" => {
             let scheme = request.scheme().map_or_else(String::new, |scheme| format!("{scheme:?}"));

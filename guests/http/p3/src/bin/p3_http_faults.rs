@@ -2,6 +2,7 @@
 //! comes of it, where the answer cannot say it, is a line on standard error.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http_p3::{Asked, answer, body, code, complain, fields, header_code, listed, print, service, text};
 use wasip3::cli::environment::get_environment;
@@ -11,6 +12,9 @@ use wasip3::http::types::{ErrorCode, Fields, Request, Response};
 use wasip3::spawn_local;
 
 service!(handle);
+
+/// How often this instance has been asked to count.
+static COUNT: AtomicU64 = AtomicU64::new(0);
 
 async fn handle(request: Request) -> Result<Response, ErrorCode> {
     let asked = Asked::of(&request);
@@ -72,6 +76,8 @@ async fn handle(request: Request) -> Result<Response, ErrorCode> {
         }
         "/slow" => slow(asked.number("chunks", 20), asked.number("ms", 100)),
         "/big" => big(asked.number("bytes", 0)),
+        // What it keeps.
+        "/count" => text(200, format!("{}\n", 1 + COUNT.fetch_add(1, Ordering::Relaxed))),
         // What it was given.
         "/headers-echo" => {
             let scheme = request.get_scheme().map_or_else(String::new, |scheme| format!("{scheme:?}"));
